@@ -1,0 +1,1 @@
+"""Case studies, the themes they belong to and the reports that gather them."""

@@ -1,0 +1,1 @@
+"""Visitors' messages to the contacts of a case study, and what became of them."""

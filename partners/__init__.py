@@ -1,0 +1,1 @@
+"""Organisations that make care safer together, and the contacts who answer for their work."""

@@ -1,0 +1,74 @@
+"""The Jinja2 environment of the public pages: the NHS components, and what every page may use."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateformat import format as format_date
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+
+
+def absolute(path: str) -> str:
+    """Give the canonical address of a path on this site, from the SITE_URL setting."""
+    return f"{settings.SITE_URL}{path}"
+
+
+def url(name: str, *args: Any, **kwargs: Any) -> str:
+    """Reverse a route by name, as `{% url %}` does in Django's own templates."""
+    return reverse(name, args=args, kwargs=kwargs)
+
+
+def day(value: Any) -> str:
+    """Write a date as the NHS content guide does: 4 September 2019. Times are given as the day in London."""
+    if not value:
+        return ""
+    if hasattr(value, "tzinfo"):
+        value = timezone.localtime(value)
+    return format_date(value, "j F Y")
+
+
+def host(address: str) -> str:
+    """Give the host of a web address without `www.`, to show where a link leads."""
+    return (urlsplit(address).hostname or "").removeprefix("www.")
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Write a number with its noun: 1 case study, 12 case studies, 1,204 homes."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def environment(**options: Any) -> Environment:
+    """
+    Make the environment. Called once by Django's Jinja2 backend.
+
+    `ChainableUndefined` and the block trimming are what `nhsuk-frontend-jinja` is written for.
+    """
+    own_loader = options.pop("loader")
+    options |= {
+        "loader": ChoiceLoader([own_loader, PackageLoader("nhsuk_frontend_jinja")]),
+        "undefined": ChainableUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+    }
+    env = Environment(autoescape=True, **{k: v for k, v in options.items() if k != "autoescape"})  # noqa: S701
+    env.globals |= {
+        "absolute": absolute,
+        "counted": counted,
+        "settings": {
+            name: getattr(settings, name)
+            for name in (
+                "SERVICE_NAME",
+                "SERVICE_DESCRIPTION",
+                "ORGANISATION_NAME",
+                "SUPPORT_EMAIL",
+                "SITE_URL",
+            )
+        },
+        "static": static,
+        "url": url,
+    }
+    env.filters |= {"day": day, "host": host}
+    return env
