@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 
+from safetyhub.structured_data import json_ld
+
 
 def absolute(path: str) -> str:
     """Give the canonical address of a path on this site, from the SITE_URL setting."""
@@ -57,6 +59,7 @@ def environment(**options: Any) -> Environment:
     env.globals |= {
         "absolute": absolute,
         "counted": counted,
+        "json_ld": json_ld,
         "settings": {
             name: getattr(settings, name)
             for name in (
