@@ -55,7 +55,7 @@ def environment(**options: Any) -> Environment:
         "trim_blocks": True,
         "lstrip_blocks": True,
     }
-    env = Environment(autoescape=True, **{k: v for k, v in options.items() if k != "autoescape"})  # noqa: S701
+    env = Environment(autoescape=True, **{k: v for k, v in options.items() if k != "autoescape"})
     env.globals |= {
         "absolute": absolute,
         "counted": counted,

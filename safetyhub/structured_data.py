@@ -7,7 +7,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.safestring import SafeString, mark_safe
 from jinja2 import Undefined
 
-# As Django's json_script: what could end the element or begin a comment. U+2028 and U+2029 are escaped by JSON itself.
+# As Django's json_script: what could end the element or begin a comment.
 ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 
 
@@ -15,9 +15,9 @@ def json_ld(data: dict[str, Any]) -> SafeString:
     """
     Give the script element that describes a page in schema.org's words.
 
-    Entries without a value (None, undefined in the template, empty text, list or dictionary) are left out, at every depth, so that a page
-    need not ask first. Dates and decimals are written as Django writes them. The element is a data block: the
-    browser does not run it, so the content security policy does not ask for its hash.
+    Entries without a value (None, undefined in the template, empty text, list or dictionary) are left out, at
+    every depth, so that a page need not ask first. Dates and decimals are written as Django writes them. The
+    element is a data block: the browser does not run it, so the content security policy asks for no hash.
     """
     filled = {"@context": "https://schema.org"} | _without_empty(data)
     text = json.dumps(filled, cls=DjangoJSONEncoder).translate(ESCAPES)
