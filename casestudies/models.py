@@ -60,6 +60,14 @@ class Setting(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     slug = models.SlugField("address name", max_length=100, unique=True)
+    phrase = models.CharField(
+        "in a sentence",
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="How it reads after “case studies …”, such as “in care homes” or “in ambulance services”.",
+    )
     order = models.PositiveSmallIntegerField(default=0, help_text="Settings are shown in this order.")
 
     class Meta:
