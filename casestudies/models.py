@@ -463,8 +463,9 @@ class ImpactFigure(models.Model):
     )
     baseline = models.CharField(max_length=200, blank=True, help_text="Where it started, in words.")
     period = models.CharField(max_length=200, blank=True, help_text="Over what time.")
+    # RESTRICT, not PROTECT: it lets a case study be deleted with its figures and sources together.
     source = models.ForeignKey(
-        Source, on_delete=models.PROTECT, related_name="impact_figures", help_text="Where it was published."
+        Source, on_delete=models.RESTRICT, related_name="impact_figures", help_text="Where it was published."
     )
     order = models.PositiveSmallIntegerField(default=0)
 
