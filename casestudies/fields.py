@@ -17,7 +17,7 @@ EXTENSIONS: dict[str, Any] = {
 }
 
 
-class RichTextField(ProseEditorField):  # type: ignore[misc]  # the package is not typed
+class RichTextField(ProseEditorField):
     """A section of a page: paragraphs, bold, italic, lists, third-level headings and links to the web."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

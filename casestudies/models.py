@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector, SearchVectorField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -24,7 +24,13 @@ from partners.models import Contact, Organisation
 from partners.slugs import FormerSlug, Slugged
 
 SEARCH_CONFIGURATION = "english"
+RANK_WEIGHTS = [0.1, 0.3, 0.4, 1.0]  # sections, names, summary, title
 FIRST_YEAR, LAST_YEAR = 1948, 2100
+
+
+def search_query(words: str) -> SearchQuery:
+    """Read words as people type them into a search box: phrases in quotes, `or`, and a minus to leave out."""
+    return SearchQuery(words, config=SEARCH_CONFIGURATION, search_type="websearch")
 
 
 class Theme(Slugged):
@@ -167,6 +173,15 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
     def withdrawn(self) -> "CaseStudyQuerySet":
         """Those whose address answers that they were withdrawn."""
         return self.filter(status=Status.WITHDRAWN)
+
+    def search(self, words: str) -> "CaseStudyQuerySet":
+        """Those that match words as people type them into a search box, in no particular order."""
+        return self.filter(search_vector=search_query(words))
+
+    def ranked(self, words: str) -> "CaseStudyQuerySet":
+        """Put the best match first: title over summary over names over the sections."""
+        rank = SearchRank(F("search_vector"), search_query(words), weights=RANK_WEIGHTS)
+        return self.order_by(rank.desc(), "-published_at", "pk")
 
     def for_cards(self) -> "CaseStudyQuerySet":
         """Fetch all that a card shows, so that a page costs the same at any length."""

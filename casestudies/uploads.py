@@ -20,14 +20,14 @@ TEXT_SUFFIXES = {".txt", ".csv"}
 RESOURCE_SUFFIXES = {".pdf", ".png", ".jpg", ".jpeg"} | ZIP_SUFFIXES | TEXT_SUFFIXES
 
 
-def _check_size(upload: File, limit: int) -> None:
+def _check_size(upload: File[bytes], limit: int) -> None:
     if upload.size > limit:
         raise ValidationError(f"The file is larger than {limit // MEGABYTE} MB.", code="too_large")
     if upload.size == 0:
         raise ValidationError("The file is empty.", code="empty")
 
 
-def validate_image(upload: File) -> None:
+def validate_image(upload: File[bytes]) -> None:
     """Refuse what is not a PNG, JPEG or WebP image by its content, is too large or has too many pixels."""
     _check_size(upload, IMAGE_LIMIT)
     upload.seek(0)
@@ -37,12 +37,14 @@ def validate_image(upload: File) -> None:
                 raise ValidationError("The image has more than 40 million pixels.", code="too_many_pixels")
             image.verify()
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValidationError("This is not a PNG, JPEG or WebP image that can be read.", code="not_an_image") from error
+        raise ValidationError(
+            "This is not a PNG, JPEG or WebP image that can be read.", code="not_an_image"
+        ) from error
     finally:
         upload.seek(0)
 
 
-def reencode_image(upload: File) -> ContentFile:
+def reencode_image(upload: File[bytes]) -> ContentFile[bytes]:
     """
     Write an image anew as WebP, turned upright and no larger than a cover needs.
 
@@ -57,7 +59,7 @@ def reencode_image(upload: File) -> ContentFile:
     return ContentFile(out.getvalue(), name=f"{PurePath(upload.name or 'cover').stem[:60]}.webp")
 
 
-def validate_resource_file(upload: File) -> None:
+def validate_resource_file(upload: File[bytes]) -> None:
     """Refuse a file whose content is not what its name says, or of a kind that is not on the list."""
     _check_size(upload, RESOURCE_LIMIT)
     suffix = PurePath(upload.name or "").suffix.lower()

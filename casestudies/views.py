@@ -1,13 +1,192 @@
-from django.views.generic import TemplateView
+"""Public pages of case studies and themes. Each list and page starts from what is published."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Q, QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+from django.views.generic import ListView, TemplateView, View
+
+from casestudies import search
+from casestudies.filters import CaseStudyFilter
+from casestudies.models import CaseStudy, Report, Resource, Theme
+from casestudies.related import related_to
+from partners.models import Organisation
+from partners.views import SluggedDetailView
+
+PER_PAGE = 20
+# The home page tells these many case studies by one figure each, and shows these many reports.
+ON_HOME, REPORTS_ON_HOME = 3, 3
 
 
-class HomeView(TemplateView): pass
-class CaseStudyListView(TemplateView): pass
-class CaseStudyDetailView(TemplateView): pass
-class ThemeListView(TemplateView): pass
-class ThemeDetailView(TemplateView): pass
-class ReportListView(TemplateView): pass
-class ReportDetailView(TemplateView): pass
-def resource_file(request, slug, pk): ...
-def report_cover(request, slug): ...
-def report_pdf(request, slug, name): ...
+def themes_with_counts() -> QuerySet[Theme]:
+    """Give the themes in their order, each with `number`, its published case studies."""
+    return Theme.objects.annotate(
+        number=Count("case_studies", filter=Q(case_studies__in=CaseStudy.objects.published()), distinct=True)
+    )
+
+
+class HomeView(TemplateView):
+    """Let a hurried reader start in one click: search, themes, what others achieved, reports, how asking works."""
+
+    template_name = "casestudies/home.jinja"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        published = CaseStudy.objects.published()
+        effects = published.filter(impact_figures__kind__in=["change", "level"]).distinct().for_cards()
+        return super().get_context_data(
+            **kwargs,
+            themes=themes_with_counts(),
+            featured=effects.order_by("-published_at", "pk")[:ON_HOME],
+            reports=Report.objects.published().select_related("publisher")[:REPORTS_ON_HOME],
+            case_study_count=published.count(),
+            organisation_count=Organisation.objects.filter(
+                Q(led_case_studies__in=published) | Q(partnered_case_studies__in=published)
+            )
+            .distinct()
+            .count(),
+        )
+
+
+class CaseStudyListView(View):
+    """All case studies, with filters, counts, search and pages. `CaseStudyFilter` reads the parameters."""
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show a page of results; a page past the end leads to the last."""
+        chosen = CaseStudyFilter(request.GET, queryset=CaseStudy.objects.published())
+        chosen.count_options()
+        pages = Paginator(chosen.results.for_cards(), PER_PAGE)
+        page = pages.get_page(chosen.page_number)
+        if page.number != chosen.page_number:
+            return redirect(chosen.url(page=page.number if page.number > 1 else None))
+        found = list(page.object_list)
+        return render(
+            request,
+            "casestudies/casestudy_list.jinja",
+            {
+                "filter": chosen,
+                "page": page,
+                "page_numbers": list(pages.get_elided_page_range(page.number, on_each_side=1, on_ends=1)),
+                "case_studies": found,
+                "extracts": search.extracts(found, chosen.words) if chosen.searchable else {},
+                "sentence": chosen.sentence(pages.count),
+            },
+        )
+
+
+def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:
+    """Give what the page of a case study shows; the admin's preview of a draft uses it too."""
+    figures = list(case_study.impact_figures.all())
+    sections = [
+        ("challenge", "The challenge", case_study.challenge),
+        ("approach", "What was done", case_study.approach),
+        ("outcome", "What was found", case_study.outcome),
+        ("lessons", "Lessons", case_study.lessons),
+        ("getting-started", "Getting started", case_study.getting_started),
+        ("keeping-it-going", "Keeping it going", case_study.keeping_it_going),
+    ]
+    return {
+        "case_study": case_study,
+        "effects": [figure for figure in figures if figure.is_effect],
+        "savings": [figure for figure in figures if figure.kind == "saving"],
+        "reach": [figure for figure in figures if figure.kind == "reach"],
+        "sections": [section for section in sections if section[2]],
+        "contacts": [link for link in case_study.case_study_contacts.all() if link.contact.left_on is None],
+        "reports": Report.objects.published().filter(entries__case_study=case_study),
+        "related": related_to(case_study),
+    }
+
+
+class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
+    """One case study. A withdrawn one answers 410 with the reason, the date and its successor."""
+
+    template_name = "casestudies/casestudy_detail.jinja"
+
+    def get_queryset(self) -> QuerySet[CaseStudy]:
+        return CaseStudy.objects.published().for_page()
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().get(request, *args, **kwargs)
+        except Http404:
+            withdrawn = CaseStudy.objects.withdrawn().filter(slug=kwargs["slug"]).select_related("successor").first()
+            if withdrawn is None:
+                raise
+            return gone(request, withdrawn)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs, **casestudy_context(self.object))
+
+
+def gone(request: HttpRequest, withdrawn: CaseStudy | Report) -> HttpResponse:
+    """Answer 410 for a withdrawn record: the reason, the date, and the successor where visitors may see it."""
+    successor = getattr(withdrawn, "successor", None)
+    return render(
+        request,
+        "errors/410.jinja",
+        {"record": withdrawn, "successor": successor if successor and successor.is_public() else None},
+        status=HTTPStatus.GONE,
+    )
+
+
+@require_safe
+def resource_file(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
+    """Send the file of a resource while its case study is published. The files have no address of their own."""
+    resource = get_object_or_404(
+        Resource.objects.exclude(file="").filter(case_study__in=CaseStudy.objects.published(), case_study__slug=slug),
+        pk=pk,
+    )
+    try:
+        return FileResponse(resource.file.open("rb"), as_attachment=True, filename=resource.file.name.rsplit("/")[-1])
+    except FileNotFoundError as error:
+        raise Http404("The file is missing from the storage.") from error
+
+
+class ThemeListView(ListView[Theme]):
+    """All themes, with what each is about."""
+
+    template_name = "casestudies/theme_list.jinja"
+    context_object_name = "themes"
+
+    def get_queryset(self) -> QuerySet[Theme]:
+        return themes_with_counts()
+
+
+class ThemeDetailView(SluggedDetailView[Theme]):
+    """One theme: what it is about, what was measured, and its case studies by newest first."""
+
+    template_name = "casestudies/theme_detail.jinja"
+    queryset = Theme.objects.all()
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        published = CaseStudy.objects.published().filter(themes=self.object)
+        return super().get_context_data(
+            **kwargs,
+            case_studies=published.for_cards().order_by("-published_at", "title", "pk")[:PER_PAGE],
+            number=published.count(),
+            neighbours=(
+                Theme.objects.exclude(pk=self.object.pk)
+                .filter(case_studies__in=published)
+                .annotate(shared=Count("case_studies", filter=Q(case_studies__in=published), distinct=True))
+                .order_by("-shared", "order")[:6]
+            ),
+        )
+
+
+# Until the report views stand in their own module.
+class ReportListView(TemplateView): ...
+
+
+class ReportDetailView(TemplateView): ...
+
+
+def report_pdf(request: HttpRequest, slug: str, name: str) -> HttpResponse: ...  # type: ignore[empty-body]
+
+
+def report_cover(request: HttpRequest, slug: str) -> HttpResponse: ...  # type: ignore[empty-body]

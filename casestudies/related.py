@@ -1,0 +1,84 @@
+"""Case studies related to another, each with its reason in words."""
+
+from dataclasses import dataclass
+
+from django.db.models import Case, Count, IntegerField, Q, Value, When
+from django.utils.text import get_text_list
+
+from casestudies.models import CaseStudy, InterventionType
+
+
+@dataclass(frozen=True)
+class Related:
+    """A case study and why it is shown; the reason is true of both."""
+
+    case_study: CaseStudy
+    reason: str
+
+
+def related_to(case_study: CaseStudy, *, limit: int = 3) -> list[Related]:
+    """
+    Find the published case studies that share most with one, nearest first; at most `limit`.
+
+    A shared theme counts most, then the care setting and the lead organisation, then what was introduced. Without
+    a shared theme nothing is related.
+    """
+    themes = list(case_study.themes.all())
+    settings = list(case_study.settings.all())
+    if not themes:
+        return []
+    nearest = (
+        CaseStudy.objects.published()
+        .exclude(pk=case_study.pk)
+        .filter(themes__in=themes)
+        .annotate(
+            shared=3 * Count("themes", filter=Q(themes__in=themes), distinct=True)
+            + 2 * Count("settings", filter=Q(settings__in=settings), distinct=True)
+            + Case(
+                When(lead_organisation=case_study.lead_organisation_id, then=Value(2)),
+                default=Value(0),
+                output_field=IntegerField(),
+            )
+            + Case(
+                When(intervention_types__overlap=case_study.intervention_types, then=Value(1)),
+                default=Value(0),
+                output_field=IntegerField(),
+            )
+        )
+        .order_by("-shared", "-published_at", "pk")
+        .for_cards()[:limit]
+    )
+    return [Related(other, reason(case_study, other)) for other in nearest]
+
+
+def reason(one: CaseStudy, other: CaseStudy) -> str:
+    """Say in words what two case studies share: `Also about falls and frailty, in care homes, using training`."""
+    theirs = set(other.themes.all())
+    themes = [lower_first(theme.name) for theme in one.themes.all() if theme in theirs]
+    places = set(other.settings.all())
+    settings = [
+        setting.phrase or f"in {lower_first(setting.name)}" for setting in one.settings.all() if setting in places
+    ]
+    introduced = [
+        lower_first(str(InterventionType(value).label))
+        for value in one.intervention_types
+        if value in other.intervention_types
+    ]
+    parts = [f"about {get_text_list(themes, 'and')}"] if themes else []
+    if settings:
+        parts.append(get_text_list(settings, "and"))
+    if one.lead_organisation_id == other.lead_organisation_id:
+        parts.append(f"led by {one.lead_organisation.name}")
+    if introduced and len(parts) < 3:
+        parts.append(f"with {get_text_list([with_article(word) for word in introduced], 'and')}")
+    return f"Also {', '.join(parts)}"
+
+
+def lower_first(text: str) -> str:
+    """Write a term as it stands inside a sentence, leaving abbreviations (NHS, AHSN) alone."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def with_article(word: str) -> str:
+    """Write what was introduced as it follows "with": a tool, training, a medicines review, digital tools."""
+    return {"digital": "digital tools", "training": "training"}.get(word, f"a {word}")
