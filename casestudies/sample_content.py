@@ -1,12 +1,12 @@
 """
 Loads the content pack in `sample_content/`; its README says what a record is.
 
-A pack is checked as a whole before anything is stored, and stored in one transaction: either all of it is loaded
-or nothing, and then every problem is named with its file, record and field.
+A pack is checked as a whole before anything is stored, and stored in one transaction: either all of it is
+loaded or nothing, and then every problem is named with its file, record and field.
 
-What is already there, under this slug or having had it once, belongs to the staff: it is kept as it is, unless
-`update` asks for the pack's words again. Even then publication, addresses and contacts stay as staff left them, so
-that a load never puts a withdrawn page back.
+What is already there, under this slug or having had it once, belongs to the staff: it is kept as it is,
+unless `update` asks for the pack's words again. Even then publication, addresses and contacts stay as staff
+left them, so that a load never puts a withdrawn page back.
 """
 
 import json
@@ -22,9 +22,10 @@ from typing import Any
 
 import reversion
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DataError, IntegrityError, connection, models, transaction
 from django.utils import timezone
 
+from casestudies import history
 from casestudies.models import (
     CaseStudy,
     CaseStudyContact,
@@ -44,7 +45,7 @@ type Record = dict[str, Any]
 type Reasons = Iterator[tuple[str, str]]
 type Check = Callable[[Any, str], Reasons]
 
-# The texts were written for this project on that day, from the sources as they were then: that is their review.
+# The texts were written for this project on that day, from the sources as they were: that is their review.
 WRITTEN_ON = date(2026, 11, 22)
 REVIEW_DUE_ON = date(2027, 11, 22)
 PUBLISHED_AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -58,7 +59,8 @@ HOST_LABEL = 63  # octets; RFC 1035, section 2.3.4
 
 SECTIONS = ("challenge", "approach", "outcome", "lessons")
 FIGURE_FIELDS = (
-    "kind", "direction", "qualifier", "value", "value_high", "unit", "label", "baseline_value", "baseline", "period",
+    "kind", "direction", "qualifier", "value", "value_high", "unit", "label", "baseline_value", "baseline",
+    "period",
 )  # fmt: skip
 SOURCE_FIELDS = ("title", "publisher", "url")
 
@@ -110,7 +112,7 @@ class Tally:
     kept: Counter[str] = field(default_factory=Counter)
 
 
-# --- What a record looks like ------------------------------------------------------------------------------------
+# --- What a record looks like -------------------------------------------------------------------------------
 # A check yields what is wrong with a value: the path to it inside the record, and the reason.
 
 
@@ -192,13 +194,14 @@ FILES: dict[str, Check] = {
     "themes.json": keys(slug=text, name=text, introduction=text, order=whole),
     "settings.json": keys(slug=text, name=text, order=whole),
     "organisations.json": keys(
-        slug=text, name=text, short_names=each(text), former_names=each(text), kind=text, nhs_region=text, area=text,
-        website=text, psc_name=text, source_url=text,
+        slug=text, name=text, short_names=each(text), former_names=each(text), kind=text, nhs_region=text,
+        area=text, website=text, psc_name=text, source_url=text,
     ),
     "case-studies.json": keys(
-        slug=text, title=text, summary=text, challenge=text, approach=text, outcome=text, lessons=text, result=text,
-        stage=text, start_year=maybe(whole), end_year=maybe(whole), themes=each(text), settings=each(text),
-        intervention_types=each(text), lead_organisation=text, partner_organisations=each(text),
+        slug=text, title=text, summary=text, challenge=text, approach=text, outcome=text, lessons=text,
+        result=text, stage=text, start_year=maybe(whole), end_year=maybe(whole), themes=each(text),
+        settings=each(text), intervention_types=each(text), lead_organisation=text,
+        partner_organisations=each(text),
         impact=each(
             keys(
                 kind=text, direction=text, qualifier=text, value=number, value_high=maybe(number), unit=text,
@@ -218,8 +221,9 @@ def read_pack(folder: Path) -> Pack:
     """
     Read and check a pack.
 
-    Raises BrokenContentError with every problem that shows without the database: files that are missing or are not
-    JSON, keys missing or unknown, values of the wrong type, references to what the pack does not have, repetitions.
+    Raises BrokenContentError with every problem that shows without the database: files that are missing or
+    not JSON, keys missing or unknown, values of the wrong type, references to what the pack does not have,
+    repetitions.
     """
     problems: list[Problem] = []
     files: dict[str, list[Record]] = {}
@@ -331,9 +335,7 @@ def _case_study_reasons(record: Record, slugs: dict[str, set[str]]) -> Reasons:
 def _report_reasons(record: Record, slugs: dict[str, set[str]]) -> Reasons:
     yield from _known([record["publisher"]], slugs["organisations.json"], "publisher")
     for index, section in enumerate(record["sections"]):
-        yield from _known(
-            section["case_studies"], slugs["case-studies.json"], f"sections[{index}].case_studies"
-        )
+        yield from _known(section["case_studies"], slugs["case-studies.json"], f"sections[{index}].case_studies")
     yield from _repeated([slug for section in record["sections"] for slug in section["case_studies"]], "sections")
     yield from _repeated([section["title"] for section in record["sections"]], "sections")
     yield from _repeated([source["url"] for source in record["sources"]], "sources")
@@ -351,15 +353,15 @@ def _repeated(values: list[str], path: str) -> Reasons:
             yield path, f"{value!a} is there {times} times"
 
 
-# --- Storing it --------------------------------------------------------------------------------------------------
+# --- Storing it ---------------------------------------------------------------------------------------------
 
 
 def load(pack: Pack, *, update: bool = False, progress: Callable[[], None] = lambda: None) -> Tally:
     """
     Store a pack in one transaction and say what became of it; `progress` is called after each record.
 
-    With `update` what is there gets the pack's words again. Raises BrokenContentError, with nothing stored, when a
-    record breaks a rule of its model or of the database.
+    With `update` what is there gets the pack's words again. Raises BrokenContentError, with nothing stored,
+    when a record breaks a rule of its model or of the database.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -389,7 +391,9 @@ def _in_order_of_publication(case_studies: list[Record]) -> list[Record]:
     The portal publishes them all on one day, a minute apart in this order: "newest first" is then stable, and
     says nothing that no source says.
     """
-    return sorted(case_studies, key=lambda record: (-(record["end_year"] or record["start_year"] or 0), record["slug"]))
+    return sorted(
+        case_studies, key=lambda record: (-(record["end_year"] or record["start_year"] or 0), record["slug"])
+    )
 
 
 def paragraphs(plain: str) -> str:
@@ -422,18 +426,17 @@ class _Loader:
         self.published = 0
 
     def store(self, file: str, record: Record, put: Callable[[Record], None]) -> None:
-        """Store one record as one version in its history; note what is wrong with it."""
+        """Store one record; note what is wrong with it."""
         self.file, self.slug = file, record["slug"]
-        # The database holds every record against the rules, which costs nothing. Asking Django about each rule of
-        # each object takes twice as long as all the rest, so that is left to the record that breaks one.
+        # The database holds every record against the rules, which costs nothing. Asking Django about each
+        # rule of each object doubles the time of a load, so that is left to the record that breaks one.
         for self.explain in (False, True):
             try:
-                with reversion.create_revision():
-                    reversion.set_comment("Loaded from the content pack.")
+                with transaction.atomic():
                     put(record)
             except _Refused:
                 return
-            except DatabaseError as error:
+            except (IntegrityError, DataError) as error:
                 if self.explain:
                     reason = f"the database refuses it: {str(error).splitlines()[0]}"
                     self.problems.append(Problem(file, self.slug, "", reason))
@@ -495,7 +498,8 @@ class _Loader:
         values: Record = {
             name: record[name]
             for name in (
-                "title", "summary", "result", "stage", "start_year", "end_year", "intervention_types", "editor_note",
+                "title", "summary", "result", "stage", "start_year", "end_year", "intervention_types",
+                "editor_note",
             )
         }  # fmt: skip
         values |= {name: paragraphs(record[name]) for name in SECTIONS}
@@ -504,7 +508,7 @@ class _Loader:
             "reviewed_on": WRITTEN_ON,
             "review_due_on": REVIEW_DUE_ON,
         }
-        links = {
+        links: dict[str, list[Any]] = {
             "themes": [self._stored(self.themes, slug) for slug in record["themes"]],
             "settings": [self._stored(self.settings, slug) for slug in record["settings"]],
             "partner_organisations": [
@@ -563,11 +567,9 @@ class _Loader:
     # --- Parts ---
 
     def _replace_evidence(self, case_study: CaseStudy, record: Record) -> bool:
-        """Give a case study the pack's sources and figures, unless it has just these; say whether it had not."""
+        """Give a case study the pack's sources and figures; say whether it had not just these before."""
         sources = [tuple(source[name] for name in SOURCE_FIELDS) for source in record["sources"]]
-        figures = [
-            (*(figure[name] for name in FIGURE_FIELDS), figure["source_url"]) for figure in record["impact"]
-        ]
+        figures = [(*(figure[name] for name in FIGURE_FIELDS), figure["source_url"]) for figure in record["impact"]]
         if (
             list(case_study.sources.values_list(*SOURCE_FIELDS)) == sources
             and list(case_study.impact_figures.values_list(*FIGURE_FIELDS, "source__url")) == figures
@@ -583,15 +585,13 @@ class _Loader:
         for order, figure in enumerate(record["impact"]):
             values = {name: figure[name] for name in FIGURE_FIELDS}
             self._add(
-                ImpactFigure(
-                    case_study=case_study, source=stored[figure["source_url"]], order=order, **values
-                ),
+                ImpactFigure(case_study=case_study, source=stored[figure["source_url"]], order=order, **values),
                 f"impact[{order}]",
             )
         return True
 
     def _replace_sections(self, report: Report, sections: list[tuple[str, list[CaseStudy]]]) -> bool:
-        """Give a report the pack's sections, unless it has just these; say whether it had not."""
+        """Give a report the pack's sections; say whether it had not just these before."""
         before = [
             (section.title, [entry.case_study_id for entry in section.entries.all()])
             for section in report.sections.prefetch_related("entries")
@@ -610,7 +610,7 @@ class _Loader:
         return True
 
     def _replace_sources(self, report: Report, record: Record) -> bool:
-        """Give a report the pack's sources, unless it has just these; say whether it had not."""
+        """Give a report the pack's sources; say whether it had not just these before."""
         sources = [tuple(source[name] for name in SOURCE_FIELDS) for source in record["sources"]]
         if list(report.sources.values_list(*SOURCE_FIELDS)) == sources:
             return False
@@ -660,27 +660,27 @@ class _Loader:
         """
         Keep, update or make the record; say whether it is new.
 
-        `parts` stores what belongs to it and says whether that changed anything; `pack_keys` tells what the pack
-        calls a field that the model calls otherwise.
+        `parts` stores what belongs to it and says whether that changed anything; `pack_keys` tells what the
+        pack calls a field that the model calls otherwise.
         """
         existing = self._find(model)
-        if existing and not self.update:
-            self._count_as_kept(existing)
-            return existing, False
-        instance = existing or model(slug=self.slug, **(only_at_first or {}))
-        before = {name: getattr(instance, name) for name in values} if existing else {}
-        for name, value in values.items():
-            setattr(instance, name, value)
-        self._check(instance, pack_keys=pack_keys)
-        # Cleaning may change a value (rich text is sanitised), so it is compared after that.
-        changed = not existing or any(getattr(instance, name) != value for name, value in before.items())
-        if changed:
-            instance.save()
-        made = Counter(self.tally.created)
-        changed = parts(instance) or changed
-        if not existing:
+        if existing is None:
+            instance = model(slug=self.slug, **(only_at_first or {}))
+            self._write(instance, values, pack_keys)
+            parts(instance)
             self.tally.created[_plural(model)] += 1
             return instance, True
+        if not self.update:
+            self._count_as_kept(existing)
+            return existing, False
+        if model in history.PARTS:
+            history.keep_first_version(existing)
+        made = Counter(self.tally.created)
+        with reversion.create_revision():
+            reversion.set_comment("Brought back to the content pack.")
+            changed = self._write(existing, values, pack_keys) | parts(existing)
+            if changed and model in history.PARTS:
+                reversion.add_to_revision(existing)  # even where only a part of it changed
         # Parts that were replaced are not new to the reader of the closing table.
         self.tally.updated += self.tally.created - made
         self.tally.created = made
@@ -688,7 +688,19 @@ class _Loader:
             self.tally.updated[_plural(model)] += 1
         else:
             self._count_as_kept(existing)
-        return instance, False
+        return existing, False
+
+    def _write(self, instance: models.Model, values: Record, pack_keys: dict[str, str] | None) -> bool:
+        """Give an object its values and store it; say whether that changed anything."""
+        before = {name: getattr(instance, name) for name in values} if instance.pk else None
+        for name, value in values.items():
+            setattr(instance, name, value)
+        self._check(instance, pack_keys=pack_keys)
+        # Cleaning may change a value (rich text is sanitised), so it is compared after that.
+        if before is not None and all(getattr(instance, name) == value for name, value in before.items()):
+            return False
+        instance.save()
+        return True
 
     def _find[Model: models.Model](self, model: type[Model]) -> Model | None:
         """Find the record that has this slug, or had it once."""
@@ -698,7 +710,7 @@ class _Loader:
         return found
 
     def _stored[Model: models.Model](self, records: dict[str, Model], slug: str) -> Model:
-        """Give what another record refers to; where that one is broken, only its own problem is worth a line."""
+        """Give what a record refers to; where that is broken, only its own problem is worth a line."""
         if slug not in records:
             raise _Refused
         return records[slug]
@@ -710,9 +722,7 @@ class _Loader:
         self.tally.created[_plural(type(part))] += 1
         return part
 
-    def _check(
-        self, instance: models.Model, path: str = "", *, pack_keys: dict[str, str] | None = None
-    ) -> None:
+    def _check(self, instance: models.Model, path: str = "", *, pack_keys: dict[str, str] | None = None) -> None:
         """Hold an object against the rules of its model; raises _Refused and notes each that it breaks."""
         relations = {field.name for field in instance._meta.fields if field.is_relation}
         try:

@@ -57,15 +57,14 @@ class Command(BaseCommand):
     def report(self, console: Console, tally: Tally) -> None:
         """Say what was done: a line, and a table by model."""
         created, updated, kept = (sum(count.values()) for count in (tally.created, tally.updated, tally.kept))
-        if created or updated:
-            console.print(f"Sample content: created {created:,}, updated {updated:,}, kept {kept:,} as they are.")
-        else:
-            console.print(f"Sample content: nothing to do, kept {kept:,} as they are.")
+        done = f"created {created:,}, updated {updated:,}" if created or updated else "nothing to do"
+        console.print(f"Sample content: {done}, kept {kept:,} as they are.")
         table = Table("", "Created", "Updated", "Kept")
         for column in table.columns[1:]:
             column.justify = "right"
         for name in dict.fromkeys([*tally.created, *tally.updated, *tally.kept]):
             table.add_row(
-                name.capitalize(), *(f"{count[name]:,}" for count in (tally.created, tally.updated, tally.kept))
+                name.capitalize(),
+                *(f"{count[name]:,}" for count in (tally.created, tally.updated, tally.kept)),
             )
         console.print(table)
