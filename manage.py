@@ -10,7 +10,15 @@ from django.core.management import execute_from_command_line
 from safetyhub.embedded import use_local_environment
 
 # These need the settings but no data, and run while an image is built.
-WITHOUT_DATABASE = {"collectstatic", "compilemessages", "diffsettings", "findstatic", "help", "makemessages", "version"}
+WITHOUT_DATABASE = {
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "findstatic",
+    "help",
+    "makemessages",
+    "version",
+}
 
 
 def main() -> None:

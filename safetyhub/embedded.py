@@ -1,8 +1,8 @@
 """
-The environment of a machine of one's own: a data directory, a generated secret, and PostgreSQL from a wheel.
+The environment of a machine of one's own: a data directory, a generated secret, PostgreSQL from a wheel.
 
-`make run`, `manage.py` and the tests call `use_local_environment()` before Django reads its settings. A server
-sets every variable itself and never comes here.
+`make run`, `manage.py` and the tests call `use_local_environment()` before Django reads its settings.
+A server sets every variable itself and never comes here.
 """
 
 import atexit
@@ -87,8 +87,8 @@ def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    part.touch(mode=0o600)
+    part.write_text(text, encoding="utf-8")
     part.replace(path)
 
 
@@ -150,8 +150,8 @@ class EmbeddedPostgres:
     """
     The PostgreSQL of a data directory, shared by all processes that use the directory.
 
-    The first to `start()` starts it and the last to `stop()` stops it: each holds a shared lock on a file, which
-    the kernel drops when a process is killed, so nobody is counted who is gone. A server that a killed
+    The first to `start()` starts it and the last to `stop()` stops it: each holds a shared lock on a file,
+    which the kernel drops when a process is killed, so nobody is counted who is gone. A server that a killed
     process left running is used again, and stopped with its new user.
 
     It listens on a Unix socket in a directory that only its owner may enter, never on the network. PostgreSQL
@@ -165,7 +165,7 @@ class EmbeddedPostgres:
         self.binaries = binaries()
         self.directory = data / "postgres"
         self.log = data / "postgres.log"
-        self.socket_directory = self._socket_directory()
+        self.socket_directory = self._find_socket_directory()
         self._users: TextIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -206,7 +206,7 @@ class EmbeddedPostgres:
 
     # --- Where it is ---------------------------------------------------------------------------------------
 
-    def _socket_directory(self) -> Path:
+    def _find_socket_directory(self) -> Path:
         """Return where the socket is: in the data, or in the runtime directory when that path is too long."""
         running = self._postmaster_lines()
         if len(running) > 4 and running[4]:
@@ -278,7 +278,7 @@ class EmbeddedPostgres:
 
     def _launch(self) -> None:
         """Start the server process, in a session of its own so that Ctrl-C does not reach it."""
-        # After a kill the process id in this file may meanwhile belong to anybody, and then PostgreSQL refuses.
+        # After a kill the process id in this file may be anybody's by now, and then PostgreSQL refuses.
         (self.directory / "postmaster.pid").unlink(missing_ok=True)
         if self.socket_directory != self.directory:
             self._make_runtime_directory()
@@ -293,6 +293,7 @@ class EmbeddedPostgres:
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        user, group, extra_groups = self._identity()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -306,7 +307,9 @@ class EmbeddedPostgres:
                 cwd="/",
                 env={"PATH": os.defpath},
                 start_new_session=True,
-                **self._as_account(),
+                user=user,
+                group=group,
+                extra_groups=extra_groups,
             )
 
     def _make_database(self) -> None:
@@ -325,7 +328,9 @@ class EmbeddedPostgres:
                 os.chown(path, account.pw_uid, account.pw_gid)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-            raise CannotStart(f"{path} is not private to this user: remove it, or use a shorter data directory.")
+            raise CannotStart(
+                f"{path} is not private to this user: remove it, or use a shorter data directory."
+            )
 
     def _make_passable(self) -> None:
         """Let the server's account through to its binaries and its data, where it is not our own account."""
@@ -398,15 +403,14 @@ class EmbeddedPostgres:
         subprocess.run(["useradd", "--system", "--no-create-home", ACCOUNT], check=True, capture_output=True)
         return pwd.getpwnam(ACCOUNT)
 
-    def _as_account(self) -> dict[str, int | list[int]]:
-        """Return the arguments of `subprocess` that run a command as the server's account."""
+    def _identity(self) -> tuple[int | None, int | None, list[int] | None]:
+        """Return the user, group and further groups for `subprocess` to run a command as; None is our own."""
         account = self._account()
-        if account is None:
-            return {}
-        return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        return (account.pw_uid, account.pw_gid, []) if account else (None, None, None)
 
     def _run(self, command: str, *arguments: str) -> None:
         """Run a PostgreSQL command to its end. Raises CannotStart with the last line it said."""
+        user, group, extra_groups = self._identity()
         done = subprocess.run(
             [str(self.binaries / command), *arguments],
             stdin=subprocess.DEVNULL,
@@ -415,7 +419,9 @@ class EmbeddedPostgres:
             check=False,
             cwd="/",
             env={"PATH": os.defpath},
-            **self._as_account(),
+            user=user,
+            group=group,
+            extra_groups=extra_groups,
         )
         if done.returncode != 0:
             last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
@@ -426,8 +432,8 @@ def binaries() -> Path:
     """
     Return the directory of PostgreSQL's programs inside the installed wheel. Raises CannotStart without it.
 
-    The package is found but not imported: its own server management counts its users in a file, where a killed
-    process stays for ever.
+    The package is found but not imported: its own server management counts its users in a file, where a
+    killed process stays for ever.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:

@@ -1,8 +1,8 @@
 """
-The environment of the tests: a pytest plugin, loaded by `-p tests.environment` before Django reads its settings.
+The environment of the tests: a pytest plugin, which `-p` loads before Django reads its settings.
 
-The data directory is SAFETYHUB_DATA_DIR, or `.data/tests`, so that the tests never meet the data of `make run`.
-Without DATABASE_URL they get the embedded PostgreSQL, without its guarantees against a power cut: half the time.
+The data directory is SAFETYHUB_DATA_DIR, or `.data/tests`, so that the tests never meet the data of
+`make run`. Without DATABASE_URL they get the embedded PostgreSQL, faster for not surviving a power cut.
 """
 
 import os
@@ -31,7 +31,7 @@ FOREIGN = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Prepare the environment; with pytest-xdist the controller does it, and its workers inherit the result."""
+    """Prepare the environment; with pytest-xdist the controller does it, and its workers inherit it."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
     for name in FOREIGN:
