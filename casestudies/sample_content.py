@@ -421,6 +421,7 @@ class _Loader:
         self.case_studies: dict[str, CaseStudy] = {}
         # Their parts are counted at the end.
         self.kept: dict[type[models.Model], list[int]] = {Organisation: [], CaseStudy: [], Report: []}
+        self.new_contacts: list[int] = []
         # Not the future on a machine whose clock is behind: nobody would see anything.
         self.publish_at = min(PUBLISHED_AT, timezone.now())
         self.published = 0
@@ -455,10 +456,10 @@ class _Loader:
             (ReportSource, Report, "report"),
         ):
             parts = model._default_manager.filter(**{f"{field_name}__in": self.kept[parent]})
-            # A kept organisation may have been given its contact just now.
-            count = parts.count() - (self.tally.created["contacts"] if model is Contact else 0)
-            if count > 0:
-                self.tally.kept[_plural(model)] += count
+            if model is Contact:
+                parts = parts.exclude(pk__in=self.new_contacts)  # a kept organisation may have been given one
+            if count := parts.count():
+                self.tally.kept[_plural(model)] = count
         return self.tally
 
     # --- One record of each kind ---
@@ -643,7 +644,8 @@ class _Loader:
         )
         self._check(contact, "lead_organisation")
         contact.save()
-        self.tally.created["contacts"] += 1
+        self.new_contacts.append(contact.pk)
+        self.tally.created[_plural(Contact)] += 1
         return contact
 
     # --- Storing ---
