@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from casestudies import views
+from casestudies import views, views_reports
 
 app_name = "casestudies"
 
@@ -13,8 +13,8 @@ urlpatterns = [
     path("case-studies/<slug:slug>/resources/<int:pk>/", views.resource_file, name="resource_file"),
     path("themes/", views.ThemeListView.as_view(), name="theme_list"),
     path("themes/<slug:slug>/", views.ThemeDetailView.as_view(), name="theme_detail"),
-    path("reports/", views.ReportListView.as_view(), name="report_list"),
-    path("reports/<slug:slug>/", views.ReportDetailView.as_view(), name="report_detail"),
-    path("reports/<slug:slug>/cover.webp", views.report_cover, name="report_cover"),
-    path("reports/<slug:slug>/<slug:name>.pdf", views.report_pdf, name="report_pdf"),
+    path("reports/", views_reports.ReportListView.as_view(), name="report_list"),
+    path("reports/<slug:slug>/", views_reports.ReportDetailView.as_view(), name="report_detail"),
+    path("reports/<slug:slug>/cover.webp", views_reports.report_cover, name="report_cover"),
+    path("reports/<slug:slug>/<slug:name>.pdf", views_reports.report_pdf, name="report_pdf"),
 ]
