@@ -1,0 +1,34 @@
+"""
+How gunicorn serves the site; `gunicorn safetyhub.wsgi` finds this file by itself.
+
+PORT and WEB_CONCURRENCY (processes) are honoured. Nothing is written to the file system but the heartbeat
+files, which go to memory: the root file system may be read-only.
+"""
+
+import os
+from pathlib import Path
+
+import gunicorn.http.message
+
+bind = f"0.0.0.0:{os.environ.get('PORT') or 8000}"
+
+# One process for each core: a page is mostly Python's own work. Threads let the others wait for the database or
+# a slow phone meanwhile; as many as DATABASE_POOL_SIZE has connections, so that none waits for one.
+workers = int(os.environ.get("WEB_CONCURRENCY") or min(len(os.sched_getaffinity(0)), 4))
+worker_class = "gthread"
+threads = 4
+
+timeout = 30  # seconds until a process that does not answer is replaced
+graceful_timeout = 20  # seconds that running requests have at a stop
+keepalive = 5  # seconds
+
+# A 10,000-character search in any script reaches Django, which answers it in the site's own look. gunicorn
+# knows only up to 8190 bytes or no limit at all; without one, a single visitor could fill the memory.
+limit_request_line = gunicorn.http.message.MAX_REQUEST_LINE = 128 * 1024
+
+memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes its file there safely, and unlinks it at once
+if memory.is_dir():  # a heartbeat on a slow disk would get a healthy process killed
+    worker_tmp_dir = str(memory)
+
+accesslog = None  # the proxy in front keeps it; --access-logfile - turns it on
+control_socket_disable = True  # a socket file that nothing here uses
