@@ -30,7 +30,7 @@ from casestudies.models import (
     Stage,
     Theme,
 )
-from casestudies.related import lower_first, with_article
+from casestudies.related import listed_places, lower_first, setting_phrase, with_article
 from partners.models import Organisation
 
 QUERY_LENGTH = 500  # characters; a long question has 200
@@ -193,9 +193,7 @@ class CaseStudyFilter(filters.FilterSet):
         chosen = {name: self.form.cleaned_data.get(name, []) for name in self.FACETS}
         options: dict[str, list[Option]] = {
             "theme": [Option(t.slug, t.name, lower_first(t.name)) for t in Theme.objects.all()],
-            "setting": [
-                Option(s.slug, s.name, s.phrase or f"in {lower_first(s.name)}") for s in Setting.objects.all()
-            ],
+            "setting": [Option(s.slug, s.name, setting_phrase(s)) for s in Setting.objects.all()],
             "intervention": [
                 Option(str(c.value), str(c.label), with_article(lower_first(str(c.label)))) for c in InterventionType
             ],
@@ -362,9 +360,14 @@ class CaseStudyFilter(filters.FilterSet):
     # --- Words and addresses ---------------------------------------------------------------------------------
 
     @property
-    def is_filtered(self) -> bool:
-        """Say whether anything narrows the list."""
-        return bool(self.words or any(self.years) or any(facet.chosen for facet in self.facets.values()))
+    def sorts(self) -> list[tuple[str, str]]:
+        """Give the orders that make sense: best match only for a search."""
+        return [(value, label) for value, label in SORTS.items() if self.searchable or value != "relevance"]
+
+    @property
+    def chosen_count(self) -> int:
+        """Give how many filters are on, without the search."""
+        return sum(len(facet.chosen) for facet in self.facets.values()) + sum(1 for year in self.years if year)
 
     def parameters(self, **changes: Any) -> list[tuple[str, str]]:
         """Give the parameters in their one canonical order, without what says nothing, with changes applied."""
@@ -426,7 +429,7 @@ class CaseStudyFilter(filters.FilterSet):
             case "theme":
                 return f"about {listed}"
             case "setting":
-                return listed
+                return listed_places(words, "or")
             case "intervention":
                 return f"that introduced {listed}"
             case "stage":

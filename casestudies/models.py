@@ -538,6 +538,30 @@ class ImpactFigure(models.Model):
         return f"{self.qualifier} {self.amount}".strip()
 
     @property
+    def headline(self) -> str:
+        """Give the figure so that it cannot be misread: `43% lower`, `lower by 4 days`, `9.5%`, `46 care homes`."""
+        if self.kind != self.Kind.CHANGE:
+            return self.value_text
+        return f"{self.value_text} {self.direction}" if self.unit == "%" else f"{self.direction} by {self.value_text}"
+
+    @property
+    def start(self) -> str:
+        """Give where a level started: `down from 18%`; empty for other kinds and where no source gives a number."""
+        if self.kind != self.Kind.LEVEL or self.baseline_value is None:
+            return ""
+        way = {"lower": "down from", "higher": "up from"}.get(self.direction, "from")
+        return f"{way} {self.baseline or figure_text(self.baseline_value, self.unit)}"
+
+    @property
+    def comparison(self) -> str:
+        """Give in words what it was compared with, where `start` does not say it."""
+        if self.start:
+            return ""
+        if self.baseline_value is not None and not self.baseline:
+            return figure_text(self.baseline_value, self.unit)
+        return self.baseline.removeprefix("compared with ")
+
+    @property
     def amount(self) -> str:
         """Give the value, or the range, with its unit."""
         low = figure_text(self.value, self.unit)
@@ -599,6 +623,11 @@ class Resource(models.Model):
 
     def get_absolute_url(self) -> str:
         return self.url or reverse("casestudies:resource_file", args=[self.case_study.slug, self.pk])
+
+    @property
+    def file_kind(self) -> str:
+        """Give the kind of its file by the end of its name, as people know it: PDF, DOCX."""
+        return self.file.name.rpartition(".")[2].upper()
 
 
 class ReportQuerySet(models.QuerySet["Report"]):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 from django.utils.text import get_text_list
 
-from casestudies.models import CaseStudy, InterventionType
+from casestudies.models import CaseStudy, InterventionType, Setting
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ def reason(one: CaseStudy, other: CaseStudy) -> str:
     theirs = set(other.themes.all())
     themes = [lower_first(theme.name) for theme in one.themes.all() if theme in theirs]
     places = set(other.settings.all())
-    settings = [
-        setting.phrase or f"in {lower_first(setting.name)}" for setting in one.settings.all() if setting in places
-    ]
+    settings = [setting_phrase(setting) for setting in one.settings.all() if setting in places]
     introduced = [
         lower_first(str(InterventionType(value).label))
         for value in one.intervention_types
@@ -66,7 +64,7 @@ def reason(one: CaseStudy, other: CaseStudy) -> str:
     ]
     parts = [f"about {get_text_list(themes, 'and')}"] if themes else []
     if settings:
-        parts.append(get_text_list(settings, "and"))
+        parts.append(listed_places(settings, "and"))
     if one.lead_organisation_id == other.lead_organisation_id:
         parts.append(f"led by {one.lead_organisation.name}")
     if introduced and len(parts) < 3:
@@ -77,6 +75,18 @@ def reason(one: CaseStudy, other: CaseStudy) -> str:
 def lower_first(text: str) -> str:
     """Write a term as it stands inside a sentence, leaving abbreviations (NHS, AHSN) alone."""
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def setting_phrase(setting: Setting) -> str:
+    """Give how a care setting reads in a sentence: `in care homes`."""
+    return setting.phrase or f"in {lower_first(setting.name)}"
+
+
+def listed_places(phrases: list[str], last_word: str) -> str:
+    """List settings with one "in": `in care homes, acute hospitals and ambulance services`."""
+    if not all(phrase.startswith("in ") for phrase in phrases):
+        return get_text_list(phrases, last_word)
+    return f"in {get_text_list([phrase.removeprefix('in ') for phrase in phrases], last_word)}"
 
 
 def with_article(word: str) -> str:

@@ -67,6 +67,19 @@ SOURCE_FIELDS = ("title", "publisher", "url")
 # PostgreSQL refuses NUL; the rest of these has no place in a sentence either.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
+# How the pack's care settings read in the sentence that heads the list; the pack itself names them only.
+SETTING_PHRASES = {
+    "care-home": "in care homes",
+    "acute-hospital": "in acute hospitals",
+    "general-practice": "in general practice",
+    "community": "in community services",
+    "community-pharmacy": "in community pharmacies",
+    "maternity-unit": "in maternity units",
+    "mental-health": "in mental health services",
+    "ambulance": "in ambulance services",
+    "domiciliary-care": "in care at home",
+}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -470,7 +483,8 @@ class _Loader:
         )
 
     def put_setting(self, record: Record) -> None:
-        self.settings[self.slug], _ = self._put(Setting, {name: record[name] for name in ("name", "order")})
+        values = {name: record[name] for name in ("name", "order")} | {"phrase": SETTING_PHRASES.get(self.slug, "")}
+        self.settings[self.slug], _ = self._put(Setting, values)
 
     def put_organisation(self, record: Record) -> None:
         regions = {str(label): value for value, label in Organisation.Region.choices}

@@ -70,10 +70,7 @@ def validate_resource_file(upload: File[bytes]) -> None:
     upload.seek(0)
     content = upload.read()
     upload.seek(0)
-    if suffix in TEXT_SUFFIXES:
-        matches = _is_text(content)
-    else:
-        matches = suffix in _suffixes_by_content(content)
+    matches = _is_text(content) if suffix in TEXT_SUFFIXES else suffix in _suffixes_by_content(content)
     if not matches:
         raise ValidationError(f"The file's content is not what its name ({suffix}) says.", code="wrong_content")
 

@@ -13,7 +13,7 @@ from django.views.generic import ListView, TemplateView, View
 
 from casestudies import search
 from casestudies.filters import CaseStudyFilter
-from casestudies.models import CaseStudy, Report, Resource, Theme
+from casestudies.models import CaseStudy, CaseStudyQuerySet, Report, Resource, Theme
 from casestudies.related import related_to
 from partners.models import Organisation
 from partners.views import SluggedDetailView
@@ -30,6 +30,26 @@ def themes_with_counts() -> QuerySet[Theme]:
     )
 
 
+def told_by_one_figure(case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
+    """
+    Give the newest that worked and whose headline is an effect in per cent, each by another organisation.
+
+    A percentage is understood at a glance; a change of "14 points" needs its scale.
+    """
+    measured = (
+        case_studies.filter(result="worked", impact_figures__kind__in=["change", "level"], impact_figures__unit="%")
+        .distinct()
+        .order_by("-published_at", "pk")
+        .for_cards()[: ON_HOME * 4]
+    )
+    by_organisation: dict[int, CaseStudy] = {}
+    for case_study in measured:
+        figure = case_study.headline_figure
+        if figure and figure.is_effect and figure.unit == "%":
+            by_organisation.setdefault(case_study.lead_organisation_id, case_study)
+    return list(by_organisation.values())[:ON_HOME]
+
+
 class HomeView(TemplateView):
     """Let a hurried reader start in one click: search, themes, what others achieved, reports, how asking works."""
 
@@ -37,11 +57,10 @@ class HomeView(TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         published = CaseStudy.objects.published()
-        effects = published.filter(impact_figures__kind__in=["change", "level"]).distinct().for_cards()
         return super().get_context_data(
             **kwargs,
             themes=themes_with_counts(),
-            featured=effects.order_by("-published_at", "pk")[:ON_HOME],
+            featured=told_by_one_figure(published),
             reports=Report.objects.published().select_related("publisher")[:REPORTS_ON_HOME],
             case_study_count=published.count(),
             organisation_count=Organisation.objects.filter(

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.template.defaultfilters import filesizeformat
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -35,6 +36,11 @@ def day(value: Any) -> str:
 def host(address: str) -> str:
     """Give the host of a web address without `www.`, to show where a link leads."""
     return (urlsplit(address).hostname or "").removeprefix("www.")
+
+
+def capitalize_first(text: str) -> str:
+    """Begin a sentence with a phrase, leaving the rest as it is (Jinja's own `capitalize` lowers abbreviations)."""
+    return text[:1].upper() + text[1:]
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
@@ -73,5 +79,10 @@ def environment(**options: Any) -> Environment:
         "static": static,
         "url": url,
     }
-    env.filters |= {"day": day, "host": host}
+    env.filters |= {
+        "capitalize_first": capitalize_first,
+        "day": day,
+        "filesizeformat": filesizeformat,
+        "host": host,
+    }
     return env
