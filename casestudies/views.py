@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -25,9 +26,10 @@ ON_HOME, REPORTS_ON_HOME = 3, 3
 
 def themes_with_counts() -> QuerySet[Theme]:
     """Give the themes in their order, each with `number`, its published case studies."""
+    # Counting groups the rows, and a grouped query forgets the order of the model.
     return Theme.objects.annotate(
         number=Count("case_studies", filter=Q(case_studies__in=CaseStudy.objects.published()), distinct=True)
-    )
+    ).order_by("order", "name")
 
 
 def told_by_one_figure(case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
@@ -119,6 +121,7 @@ def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:
         "contacts": [link for link in case_study.case_study_contacts.all() if link.contact.left_on is None],
         "reports": Report.objects.published().filter(entries__case_study=case_study),
         "related": related_to(case_study),
+        "structured": structured_data(case_study),
     }
 
 
@@ -129,6 +132,9 @@ class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
 
     def get_queryset(self) -> QuerySet[CaseStudy]:
         return CaseStudy.objects.published().for_page()
+
+    def get_addressable(self) -> QuerySet[CaseStudy]:
+        return CaseStudy.objects.published() | CaseStudy.objects.withdrawn()
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -141,6 +147,26 @@ class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs, **casestudy_context(self.object))
+
+
+def structured_data(case_study: CaseStudy) -> dict[str, Any]:
+    """Describe a case study in schema.org's words, for search engines."""
+    return {
+        "@type": "Article",
+        "headline": case_study.title,
+        "description": case_study.summary,
+        "url": f"{settings.SITE_URL}{case_study.get_absolute_url()}",
+        "inLanguage": "en-GB",
+        "datePublished": case_study.published_at,
+        "dateModified": case_study.updated_at,
+        "about": [theme.name for theme in case_study.themes.all()],
+        "author": {"@type": "Organization", "name": case_study.lead_organisation.name},
+        "publisher": {"@type": "Organization", "name": settings.ORGANISATION_NAME},
+        "citation": [
+            {"@type": "CreativeWork", "name": source.title, "publisher": source.publisher, "url": source.url}
+            for source in case_study.sources.all()
+        ],
+    }
 
 
 def gone(request: HttpRequest, withdrawn: CaseStudy | Report) -> HttpResponse:
@@ -196,16 +222,3 @@ class ThemeDetailView(SluggedDetailView[Theme]):
                 .order_by("-shared", "order")[:6]
             ),
         )
-
-
-# Until the report views stand in their own module.
-class ReportListView(TemplateView): ...
-
-
-class ReportDetailView(TemplateView): ...
-
-
-def report_pdf(request: HttpRequest, slug: str, name: str) -> HttpResponse: ...  # type: ignore[empty-body]
-
-
-def report_cover(request: HttpRequest, slug: str) -> HttpResponse: ...  # type: ignore[empty-body]
