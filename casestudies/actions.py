@@ -16,11 +16,9 @@ from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
 
-from casestudies.history import keep_first_version
+from casestudies.history import PUBLISHING_FIELDS, keep_first_version
 from casestudies.models import CaseStudy, Report, Result, Status
 from partners.models import Contact
-
-PUBLISHING_FIELDS = ("status", "published_at", "withdrawn_at", "withdrawal_reason")
 
 
 def reachable_contacts(case_study: CaseStudy | OuterRef) -> QuerySet[Contact]:
@@ -191,9 +189,8 @@ def _save(
         problems += _sentences(record, error)
     if problems:
         raise ValidationError([ValidationError(problem, code="incomplete") for problem in problems])
-    fields = [*PUBLISHING_FIELDS, "updated_at"]
-    if isinstance(record, CaseStudy):
-        fields.append("successor")
+    own = {field.name for field in record._meta.fields}
+    fields = [*(name for name in PUBLISHING_FIELDS if name in own), "updated_at"]
     with reversion.create_revision():
         if by is not None:
             reversion.set_user(by)

@@ -29,8 +29,10 @@ from casestudies.models import (
     ReportSource,
     Resource,
     Source,
+    Status,
 )
 
+PUBLISHING_FIELDS = ("status", "published_at", "withdrawn_at", "withdrawal_reason", "successor")
 PARTS: dict[type[models.Model], dict[str, type[models.Model]]] = {
     CaseStudy: {
         "sources": Source,
@@ -49,7 +51,14 @@ Kind = Literal["same", "added", "removed"]
 
 
 def register() -> None:
-    """Have every save of a case study or report, inside a revision, keep a version of it with its parts."""
+    """
+    Have every save of a case study or report, inside a revision, keep a version of it with its parts.
+
+    Called by this app and, as Django discovers the admin before this app is ready, by the admin: the second call
+    does nothing.
+    """
+    if reversion.is_registered(CaseStudy):
+        return
     for model, parts in PARTS.items():
         for part in parts.values():
             reversion.register(part)
@@ -65,6 +74,69 @@ def keep_first_version(record: models.Model) -> None:
     with reversion.create_revision():
         reversion.set_comment("As it was before its first change here.")
         reversion.add_to_revision(record)
+
+
+class CannotRestoreError(Exception):
+    """A version cannot be brought back; the message says why, to end a sentence."""
+
+
+def restore(version: Version) -> list[str]:
+    """
+    Make a record and its parts what they were in a version, all but whether visitors see it.
+
+    Whether they see it stays as it is today; a record that was deleted comes back as a draft. Other records of
+    the same revision are left alone. Returns what had to be left out because it names something since deleted.
+    Raises CannotRestoreError when the record itself does, and IntegrityError when another record is in its way.
+    Call it in a transaction.
+    """
+    model: Any = version._model
+    names = [field.name for field in model._meta.fields if field.name in PUBLISHING_FIELDS]
+    rows = model._base_manager.filter(pk=version.object_id)
+    today = rows.select_for_update(of=("self",)).values(*names).first()
+    nothing: dict[str, Any] = dict.fromkeys(names)
+    draft = nothing | {"status": Status.DRAFT, "withdrawal_reason": ""}
+    if gone := _missing(version):
+        raise CannotRestoreError(f"{gone} is gone")
+    # Figures before sources, entries before sections. All of them: two rows may have swapped an address since.
+    for part in reversed(PARTS[model].values()):
+        part._base_manager.filter(**{f"{_owner(model)}_id": version.object_id}).delete()
+    left_out = _drop_missing_links(version)
+    version.revert()
+    rows.update(**(today or draft))
+    for part in PARTS[model].values():
+        for each in _parts_of(version, part).values():
+            if _missing(each):
+                left_out.append(each.object_repr)
+            else:
+                each.revert()
+    return left_out
+
+
+def _owner(model: type[models.Model]) -> str:
+    return "report" if model is Report else "case_study"
+
+
+def _missing(version: Version) -> str:
+    """Name a record that a version points to and that is gone; empty when all are there."""
+    for field in version._model._meta.fields:
+        key = version.field_dict.get(field.attname)
+        if not isinstance(field, models.ForeignKey) or key is None or field.name in PUBLISHING_FIELDS:
+            continue
+        if not field.related_model._base_manager.filter(pk=key).exists():
+            return f"{field.verbose_name} {key}"
+    return ""
+
+
+def _drop_missing_links(version: Version) -> list[str]:
+    """Take links to deleted records (a theme, a partner) out of a version about to be brought back."""
+    links = version._object_version.m2m_data or {}
+    left_out = []
+    for name, keys in links.items():
+        related: Any = version._model._meta.get_field(name).related_model
+        present = set(related._base_manager.filter(pk__in=keys).values_list("pk", flat=True))
+        left_out += [f"{related._meta.verbose_name} {key}" for key in keys if int(key) not in present]
+        links[name] = [key for key in keys if int(key) in present]
+    return left_out
 
 
 @dataclass(frozen=True)
@@ -99,7 +171,7 @@ def compare(old: Version, new: Version) -> list[Change]:
 
 def _parts_of(version: Version, part: type[models.Model]) -> dict[str, Version]:
     """Give the versions of one kind of part, by key, that belong to the record of `version`."""
-    owner = "report" if version._model is Report else "case_study"
+    owner = _owner(version._model)
     found = Version.objects.get_for_model(part).filter(revision_id=version.revision_id)
     # A revision of a bulk change may hold parts of other records too.
     return {each.object_id: each for each in found if str(_values(each).get(f"{owner}_id")) == version.object_id}
