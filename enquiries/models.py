@@ -1,16 +1,23 @@
 """Visitors' messages to the contacts of a case study, with their delivery and their answer."""
 
 import secrets
+from datetime import timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import MD5, Upper
 from django.urls import reverse
+from django.utils import timezone
 
 from casestudies.models import CaseStudy
 
 # No vowels, and nothing that is mistaken for something else when read out on the telephone.
 REFERENCE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ23456789"
+
+
+# A mail server that has said nothing for so long will not: by then every time limit of a delivery has passed.
+STUCK_AFTER = timedelta(minutes=15)
 
 
 def make_reference() -> str:
@@ -54,6 +61,7 @@ class Enquiry(models.Model):
 
     delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.WAITING, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    attempted_at = models.DateTimeField("last tried", null=True, blank=True, editable=False)
     sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     sent_to = ArrayField(
         models.EmailField(), default=list, blank=True, editable=False, help_text="For staff; never shown to visitors."
@@ -71,6 +79,11 @@ class Enquiry(models.Model):
                 violation_error_message="An enquiry has the time it was sent exactly when it was sent.",
             ),
             models.CheckConstraint(
+                condition=~Q(delivery="sending") | Q(attempted_at__isnull=False),
+                name="enquiry_sending_has_time",
+                violation_error_message="An enquiry that is being sent has the time of that attempt.",
+            ),
+            models.CheckConstraint(
                 condition=~Q(delivery="failed") | ~Q(last_error=""),
                 name="enquiry_failed_has_error",
                 violation_error_message="Say why the enquiry could not be sent.",
@@ -80,19 +93,25 @@ class Enquiry(models.Model):
                 name="enquiry_is_complete",
                 violation_error_message="An enquiry needs a name, an e-mail address and a question.",
             ),
+            models.CheckConstraint(
+                condition=Q(delivery__in=["waiting", "sending", "sent", "failed"])
+                & Q(answer__in=["open", "answered", "closed"]),
+                name="enquiry_known_states",
+                violation_error_message="Choose a state from the list.",
+            ),
             # The same question sent again (a double click, a reload) is the same enquiry.
             models.UniqueConstraint(
                 "case_study",
                 "email",
-                models.functions.MD5("message"),
+                MD5("message"),
                 name="enquiry_once",
                 violation_error_message="This question has already been received.",
             ),
         ]
         indexes = [
-            models.Index(
-                F("created_at").desc(), name="enquiry_undelivered", condition=~Q(delivery="sent")
-            )
+            models.Index(F("created_at").desc(), name="enquiry_undelivered", condition=~Q(delivery="sent")),
+            # How many questions an address has sent today.
+            models.Index(Upper("email"), "created_at", name="enquiry_by_email"),
         ]
 
     def __str__(self) -> str:
@@ -100,3 +119,19 @@ class Enquiry(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("enquiries:enquiry_detail", args=[self.token])
+
+    @property
+    def can_be_sent_again(self) -> bool:
+        """
+        Say whether staff may have it sent again.
+
+        One that is being sent may be in the hands of a mail server at this moment; only when that is long ago does
+        nobody wait for its answer any more.
+        """
+        if self.delivery == self.Delivery.FAILED:
+            return True
+        return (
+            self.delivery == self.Delivery.SENDING
+            and self.attempted_at is not None
+            and self.attempted_at < timezone.now() - STUCK_AFTER
+        )
