@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import (
     FileResponse,
@@ -40,7 +41,12 @@ def report_context(report: Report) -> dict[str, Any]:
         Prefetch("case_study", CaseStudy.objects.for_cards().prefetch_related("sources"))
     )
     sections = [
-        {"title": section.title, "introduction": section.introduction, "case_studies": case_studies}
+        {
+            "anchor": f"section-{section.pk}",
+            "title": section.title,
+            "introduction": section.introduction,
+            "case_studies": case_studies,
+        }
         for section in ReportSection.objects.filter(report=report).prefetch_related(Prefetch("entries", entries))
         if (case_studies := [entry.case_study for entry in section.entries.all()])
     ]
@@ -49,6 +55,15 @@ def report_context(report: Report) -> dict[str, Any]:
         "sections": sections,
         "sources": list(report.sources.all()),
         "number": sum(len(section["case_studies"]) for section in sections),
+        "structured_parts": [
+            {
+                "@type": "Article",
+                "name": case_study.title,
+                "url": f"{settings.SITE_URL}{case_study.get_absolute_url()}",
+            }
+            for section in sections
+            for case_study in section["case_studies"]
+        ],
     }
 
 
@@ -86,8 +101,8 @@ class ReportDetailView(SluggedDetailView[Report]):
             return gone(request, withdrawn)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(**kwargs) | report_context(self.object)
-        return context | {"pdf_size": len(report_as_pdf(context))}
+        context = report_context(self.object)
+        return super().get_context_data(**kwargs, **context, pdf_size=len(report_as_pdf(context)))
 
 
 def _public_report(slug: str) -> Report | None:

@@ -67,6 +67,10 @@ class Slugged(models.Model):
     class Meta:
         abstract = True
 
+    def get_absolute_url(self) -> str:
+        """Give the path of its page."""
+        raise NotImplementedError
+
 
 def create_function() -> RunSQL:
     """Give the migration operation that makes the trigger's function, once for all tables."""

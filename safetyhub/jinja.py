@@ -1,5 +1,6 @@
 """The Jinja2 environment of the public pages: the NHS components, and what every page may use."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,6 +44,11 @@ def capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def first_sentence(text: str) -> str:
+    """Give the first sentence of a text. A full stop after one letter or two ends an abbreviation, not a sentence."""
+    return re.split(r"(?<=[\w%)’”]{3}[.!?])\s+(?=[A-Z“‘0-9])", text.strip(), maxsplit=1)[0]
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """Write a number with its noun: 1 case study, 12 case studies, 1,204 homes."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
@@ -83,6 +89,7 @@ def environment(**options: Any) -> Environment:
         "capitalize_first": capitalize_first,
         "day": day,
         "filesizeformat": filesizeformat,
+        "first_sentence": first_sentence,
         "host": host,
     }
     return env
