@@ -125,7 +125,7 @@ class CaseStudyFilter(filters.FilterSet):
     intervention = SlugListFilter(method="filter_intervention", label="What was introduced")
     stage = SlugListFilter(method="filter_stage", label="Stage")
     result = SlugListFilter(method="filter_result", label="Result")
-    region = SlugListFilter(method="filter_region", label="NHS region of the lead")
+    region = SlugListFilter(method="filter_region", label="Region")
     organisation = SlugListFilter(method="filter_organisation", label="Organisation")
     sort = SlugListFilter(method="leave", label="Sort by")
     page = SlugListFilter(method="leave", label="Page")
@@ -400,7 +400,7 @@ class CaseStudyFilter(filters.FilterSet):
             for option in facet.chosen:
                 rest = [value for value in self._values(name) if value != option.value]
                 found.append(Removal(facet.label, option.label, self.url(**{name: rest})))
-        for name, label, year in (("from", "From", self.years[0]), ("to", "To", self.years[1])):
+        for name, label, year in (("from", "First year", self.years[0]), ("to", "Last year", self.years[1])):
             if year:
                 found.append(Removal(label, str(year), self.url(**{name: None})))
         return found

@@ -149,6 +149,7 @@ def test_years_the_wrong_way_round_are_told(client):
     response = client.get(LIST, {"from": "2019", "to": "2015"})
     assert shown(response) == ["One"]
     assert texts(soup(response), ".nhsuk-error-message") == ["Error: The last year must not be before the first."]
+    assert texts(soup(response), ".nhsuk-error-summary a[href='#to']") == ["The last year must not be before the first."]
     assert soup(response).select_one("#from")["value"] == "2019"
 
 
@@ -177,7 +178,7 @@ def test_a_page_past_the_end_leads_to_the_last(client):
 def test_nothing_found_says_what_to_leave_out(client):
     ThemeFactory(slug="falls", name="Falls")
     page = soup(client.get(LIST, {"theme": "falls"}))
-    assert texts(page, ".app-empty li") == ["Leave out theme: Falls", "Browse by theme instead"]
+    assert texts(page, ".app-empty li") == ["Leave out the theme Falls", "Browse by theme instead"]
 
 
 def test_search_knows_every_name_of_an_organisation(client):
