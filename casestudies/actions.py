@@ -23,11 +23,12 @@ from partners.models import Contact
 
 def reachable_contacts(case_study: CaseStudy | OuterRef) -> QuerySet[Contact]:
     """
-    Find who would get an enquiry: the case study's contacts who have not left, or who takes over from them.
+    Find who could get an enquiry: the case study's contacts who have not left, and who takes over from them, the
+    first contact of the lead organisation. `enquiries.recipients` chooses among these.
 
     Takes an `OuterRef` too, so that lists ask the same question in one query.
     """
-    takes_over = Q(is_primary=True, organisation__contacts__case_study_contacts__case_study=case_study)
+    takes_over = Q(is_primary=True, organisation__led_case_studies=case_study)
     return Contact.objects.reachable().filter(Q(case_study_contacts__case_study=case_study) | takes_over)
 
 

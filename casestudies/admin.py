@@ -10,7 +10,6 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 
-from casestudies import views
 from casestudies.actions import reachable_contacts
 from casestudies.models import (
     CaseStudy,
@@ -35,7 +34,15 @@ from casestudies.staff_forms import (
     ReportForm,
     WithdrawCaseStudyForm,
 )
-from casestudies.staff_publishing import PublishingAdmin, StateFilter, Step, first_of, state
+from casestudies.staff_publishing import (
+    PublishingAdmin,
+    StateFilter,
+    Step,
+    first_of,
+    without_delete_button,
+)
+from casestudies.views import casestudy_context
+from casestudies.views_reports import report_context
 
 
 def small_number() -> dict[str, Any]:
@@ -61,7 +68,7 @@ class PartInline(admin.options.InlineModelAdmin[Any, Any]):
             kwargs["widget"] = forms.URLInput
         if db_field.name == "title":
             kwargs["widget"] = forms.TextInput(attrs={"class": "vTextField"})
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_delete_button(super().formfield_for_dbfield(db_field, request, **kwargs))
 
 
 class SourceInline(PartInline, admin.TabularInline[Source, CaseStudy]):
@@ -172,10 +179,8 @@ class CaseStudyAdmin(PublishingAdmin):
         "status_in_words",
         "lead_organisation",
         "themes_in_words",
-        "result",
         "review_due_on",
-        "updated_at",
-        "changed_by",
+        "last_change",
     ]
     list_filter = [
         StateFilter,
@@ -236,6 +241,13 @@ class CaseStudyAdmin(PublishingAdmin):
             kwargs["widget"] = forms.CheckboxSelectMultiple
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let the lists of themes and settings be changed on their own pages, by those who manage them."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in {"themes", "settings"}:
+            field.widget.can_add_related = False
+        return field
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -245,26 +257,16 @@ class CaseStudyAdmin(PublishingAdmin):
             found = found.filter(status=Status.PUBLISHED, published_at__lte=Now())
         return found, may_repeat
 
-    @admin.display(description="status", ordering="status")
-    def status_in_words(self, case_study: CaseStudy) -> str:
-        return state(case_study)
-
     @admin.display(description="themes")
     def themes_in_words(self, case_study: CaseStudy) -> str:
         return first_of(case_study.themes.all())
-
-    @admin.display(description="last changed by", empty_value="–")
-    def changed_by(self, case_study: CaseStudy) -> str | None:
-        found: str | None = getattr(case_study, "changed_by", None)
-        return found
 
     def step_form(self, step: Step, data: Any = None) -> forms.Form:
         """Ask for a successor too."""
         return WithdrawCaseStudyForm(data) if step.name == "withdraw" else super().step_form(step, data)
 
     def preview_context(self, record: CaseStudy) -> dict[str, Any]:
-        context: dict[str, Any] = views.casestudy_context(CaseStudy.objects.for_page().get(pk=record.pk))
-        return context
+        return casestudy_context(CaseStudy.objects.for_page().get(pk=record.pk))
 
 
 class ReportSectionInline(PartInline, admin.TabularInline[ReportSection, Report]):
@@ -313,8 +315,7 @@ class ReportAdmin(PublishingAdmin):
         "publisher",
         "issued_on",
         "case_study_count",
-        "updated_at",
-        "changed_by",
+        "last_change",
     ]
     list_filter = [StateFilter, ("publisher", admin.RelatedOnlyFieldListFilter)]
     list_select_related = ["publisher"]
@@ -348,22 +349,12 @@ class ReportAdmin(PublishingAdmin):
         """Suggest an address for a new page only: a correction of the title keeps the address."""
         return {} if obj else {"slug": ["title"]}
 
-    @admin.display(description="status", ordering="status")
-    def status_in_words(self, report: Report) -> str:
-        return state(report)
-
     @admin.display(description="case studies", ordering="number")
     def case_study_count(self, report: Report) -> int:
         return getattr(report, "number", None) or 0
 
-    @admin.display(description="last changed by", empty_value="–")
-    def changed_by(self, report: Report) -> str | None:
-        found: str | None = getattr(report, "changed_by", None)
-        return found
-
     def preview_context(self, record: Report) -> dict[str, Any]:
-        context: dict[str, Any] = views.report_context(record)
-        return context
+        return report_context(record)
 
 
 class TermAdmin(admin.ModelAdmin[Any]):
@@ -374,7 +365,8 @@ class TermAdmin(admin.ModelAdmin[Any]):
     prepopulated_fields = {"slug": ["name"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(number=models.Count("case_studies"))
+        terms: QuerySet[Any] = super().get_queryset(request).annotate(number=models.Count("case_studies"))
+        return terms
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
         """Suggest an address for a new page only: a correction of the name keeps the address."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -193,18 +194,25 @@ class ImpactFigureForm(PickRowForm):
     """A figure; its source is one of the same screen."""
 
     pick = Pick("source", "sources", Source, key="url", label="title")
-    row = row_field(pick, "source")
+    row = row_field(pick, "Source")
 
     class Meta:
         model = ImpactFigure
         exclude = ["source"]  # noqa: DJ006  # the admin's inline chooses the rest
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("value", "value_high", "baseline_value"):
+            number = self.initial.get(name)
+            if isinstance(number, Decimal):  # 46, not 46.000
+                self.initial[name] = Decimal(f"{number.normalize():f}")
 
 
 class ReportEntryForm(PickRowForm):
     """A case study's place in a report; its section is one of the same screen."""
 
     pick = Pick("section", "sections", ReportSection, key="title", label="title")
-    row = row_field(pick, "section")
+    row = row_field(pick, "Section")
 
     class Meta:
         model = ReportEntry

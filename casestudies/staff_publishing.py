@@ -9,11 +9,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, connection, models, transaction
 from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Cast, Now
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -167,7 +168,8 @@ class PublishingAdmin(VersionAdmin):
             object_id=Cast(OuterRef("pk"), CharField()), revision__user__isnull=False
         )
         last = versions.order_by("-pk").values("revision__user__username")[:1]
-        return found.annotate(changed_by=Subquery(last))
+        annotated: QuerySet[Any] = found.annotate(changed_by=Subquery(last))
+        return annotated
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Record | None:
         """
@@ -219,12 +221,29 @@ class PublishingAdmin(VersionAdmin):
             kwargs["queryset"] = related.filter(pk__in=organisations)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Leave out the buttons beside a field that would delete what it names, for every page that names it."""
+        return without_delete_button(super().formfield_for_dbfield(db_field, request, **kwargs))
+
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         """Search for organisations, but list those of a limited editor: they are few."""
-        fields = list(super().get_autocomplete_fields(request))
+        fields: list[str] = list(super().get_autocomplete_fields(request))
         if organisations_of(request.user) is not None and self.limited_by in fields:
             fields.remove(self.limited_by)
         return fields
+
+    # --- The list --------------------------------------------------------------------------------------------
+
+    @admin.display(description="status", ordering="status")
+    def status_in_words(self, record: Record) -> str:
+        """Say where a record stands."""
+        return state(record)
+
+    @admin.display(description="last changed", ordering="updated_at")
+    def last_change(self, record: Record) -> str:
+        """Say when a record was last changed, and by whom where its history knows."""
+        by = getattr(record, "changed_by", None)
+        return f"{_day(record.updated_at)}, {by}" if by else _day(record.updated_at)
 
     # --- Addresses -------------------------------------------------------------------------------------------
 
@@ -373,7 +392,7 @@ class PublishingAdmin(VersionAdmin):
             else self.address("changelist"),
             "media": self.media + form.media,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # what {% url %} reads
+        request.current_app = self.admin_site.name  # what {% url %} reads
         return TemplateResponse(request, "admin/casestudies/publishing_step.html", context)
 
     # --- Preview ---------------------------------------------------------------------------------------------
@@ -437,7 +456,7 @@ class PublishingAdmin(VersionAdmin):
             "is_same": old.pk == new.pk,
             "media": self.media,
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # what {% url %} reads
+        request.current_app = self.admin_site.name  # what {% url %} reads
         return TemplateResponse(request, "admin/casestudies/compare.html", context)
 
     def _versions(self, object_id: str) -> QuerySet[Version]:
@@ -486,7 +505,7 @@ class PublishingAdmin(VersionAdmin):
         version: Version,
         template_name: Any,
         extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponseBase:
+    ) -> Any:
         """
         Show a version in the form, or save it, in place of django-reversion's own.
 
@@ -514,6 +533,13 @@ class PublishingAdmin(VersionAdmin):
         for note in left_out:
             self.message_user(request, f"Left out, because it is gone: {note}.", messages.WARNING)
         return response
+
+
+def without_delete_button(field: Any) -> Any:
+    """Take the button that deletes the related record off a form field's widget, where it has one."""
+    if isinstance(getattr(field, "widget", None), RelatedFieldWidgetWrapper):
+        field.widget.can_delete_related = False
+    return field
 
 
 def first_of(records: Iterable[models.Model]) -> str:

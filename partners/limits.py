@@ -1,17 +1,17 @@
 """Which organisations' case studies a member of staff may work on."""
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from typing import Any
 
 from partners.models import OrganisationEditor
 
 
-def organisations_of(user: AbstractBaseUser | AnonymousUser) -> frozenset[int] | None:
+def organisations_of(user: Any) -> frozenset[int] | None:
     """
     Give the keys of the organisations that a member of staff is limited to, or None for one who is not limited.
 
     Asked many times for one page of the admin, so the answer is kept on the user, who is read anew for each request.
     """
-    if getattr(user, "is_superuser", False) or user.pk is None:
+    if user.is_superuser or user.pk is None:
         return None
     if not hasattr(user, "_organisations"):
         found = OrganisationEditor.objects.filter(user_id=user.pk).values_list("organisation_id", flat=True)

@@ -18,6 +18,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.db.models import QuerySet
 from django.db.models.signals import post_migrate
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.csp import CSP
 
@@ -64,9 +65,10 @@ class SafetyHubAdminSite(admin.AdminSite):
     site_header = settings.SERVICE_NAME
     site_title = settings.SERVICE_NAME
     index_title = "What waits for you"
-    enable_nav_sidebar = True
+    # Lists of case studies need the width; the breadcrumbs lead everywhere that the sidebar does.
+    enable_nav_sidebar = False
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Wrap a view of the admin: staff only, never cached, under the admin's policy."""
         return with_admin_policy(super().admin_view(view, cacheable))
 
@@ -75,10 +77,10 @@ class SafetyHubAdminSite(admin.AdminSite):
         urls = super().get_urls()
         for pattern in urls:
             if getattr(pattern, "name", None) == "login":
-                pattern.callback = with_admin_policy(pattern.callback)
+                pattern.callback = with_admin_policy(self.login)
         return urls
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what waits to be done, then the list of everything."""
         context = {"to_do": [each for each in self.to_do(request) if each.count]}
         return super().index(request, {**context, **(extra_context or {})})
@@ -118,7 +120,8 @@ class SafetyHubAdminSite(admin.AdminSite):
         url = reverse(f"{self.name}:{model._meta.app_label}_{model._meta.model_name}_changelist")
         if parameter.endswith("__exact"):
             return [(rows.filter(**{parameter: value}), url)]
-        for each in model_admin.get_list_filter(request):
+        filters: list[Any] = list(model_admin.get_list_filter(request))
+        for each in filters:
             if getattr(each, "parameter_name", None) == parameter:
                 chosen = each(request, {parameter: [value]}, model, model_admin)
                 return [(chosen.queryset(request, rows), url)]

@@ -47,7 +47,8 @@ PUBLISHER: dict[str, dict[str, tuple[str, ...]]] = {
     },
     # A contact who asks to be forgotten is deleted, once no case study names them.
     "partners": {**EDITOR["partners"], "contact": EVERYTHING},
-    "enquiries": EDITOR["enquiries"],
+    # A visitor may ask for their message to be deleted.
+    "enquiries": {"enquiry": ("view", "change", "delete")},
 }
 
 ROLES = {"Editor": EDITOR, "Publisher": PUBLISHER}

@@ -1,6 +1,6 @@
 // Keeps the choices of a select in step with the rows of another inline on the same page, while somebody types: a
 // figure's sources, a report's sections. Without it the choices are those of the last save, and the server checks
-// them all the same. See PickRowForm in casestudies/staff_forms.py.
+// them all the same. See PickRowForm in casestudies/staff_forms.py. A new row also gets the next number in its order.
 {
   const bound = new WeakMap(); // select -> the input of the row that it names, whatever its address becomes
 
@@ -42,6 +42,12 @@
     if (target.matches("select[data-rows]")) bind(target, rowsFor(target));
     else if (isRow(target)) sync();
   });
-  document.addEventListener("formset:added", sync);
+  document.addEventListener("formset:added", ({ target, detail }) => {
+    const order = target.querySelector('[name$="-order"]');
+    const others = [...document.querySelectorAll(`[name^="${detail.formsetName}-"][name$="-order"]`)]
+      .filter((input) => input !== order && !input.name.includes("__prefix__"));
+    if (order) order.value = Math.max(-1, ...others.map((input) => Number(input.value))) + 1;
+    sync();
+  });
   document.addEventListener("formset:removed", sync);
 }
