@@ -60,8 +60,7 @@ def data_directory() -> Path:
             pass
     except OSError as error:
         raise CannotStart(
-            f"The data directory {path} cannot be written ({error.strerror}). "
-            "Set SAFETYHUB_DATA_DIR to one that can."
+            f"The data directory {path} cannot be written ({error.strerror}). Set SAFETYHUB_DATA_DIR to one that can."
         ) from error
     return path.resolve()
 
@@ -212,11 +211,13 @@ class EmbeddedPostgres:
         if len(running) > 4 and running[4]:
             return Path(running[4])
         # libpq takes a comma for the next host, PostgreSQL takes quotes for its own.
-        fits = len(os.fsencode(self.directory / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH
-        if fits and not set(str(self.directory)) & set(",\"'\\"):
+        if fits_a_socket(self.directory) and not set(str(self.directory)) & set(",\"'\\"):
             return self.directory
-        name = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:16]
-        return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"{NAME}-{name}"
+        name = f"{NAME}-{hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:16]}"
+        for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a private directory in it
+            if place and fits_a_socket(Path(place) / name):
+                return Path(place) / name
+        raise CannotStart(f"{self.data} is too long a path: set SAFETYHUB_DATA_DIR to a shorter one.")
 
     def _postmaster_lines(self) -> list[str]:
         """Return what the server wrote about itself: process id, directory, start, port, socket directory."""
@@ -259,6 +260,7 @@ class EmbeddedPostgres:
             f"--lc-ctype={unicode_locale()}",
             "--text-search-config=pg_catalog.english",
             "--no-instructions",
+            *(() if self.durable else ("--no-sync",)),
         )
         part.rename(self.directory)
 
@@ -314,7 +316,7 @@ class EmbeddedPostgres:
 
     def _make_database(self) -> None:
         """Create the database, once."""
-        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone() is None:
                 connection.execute(f"CREATE DATABASE {NAME}")
 
@@ -328,15 +330,14 @@ class EmbeddedPostgres:
                 os.chown(path, account.pw_uid, account.pw_gid)
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-            raise CannotStart(
-                f"{path} is not private to this user: remove it, or use a shorter data directory."
-            )
+            raise CannotStart(f"{path} is not private to this user: remove it, or use a shorter data directory.")
 
     def _make_passable(self) -> None:
         """Let the server's account through to its binaries and its data, where it is not our own account."""
         if not self._account():
             return
-        for path in (self.binaries, *self.binaries.parents, *self.directory.parents):
+        needed = (*self.binaries.parents, *self.directory.parents, *self.socket_directory.parents)
+        for path in {self.binaries, *needed} - {self.directory}:
             if not path.stat().st_mode & stat.S_IXOTH:
                 path.chmod(path.stat().st_mode | stat.S_IXOTH)
         if not (self.binaries / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
@@ -344,7 +345,7 @@ class EmbeddedPostgres:
 
     # --- The server process --------------------------------------------------------------------------------
 
-    def _address(self, database: str) -> str:
+    def conninfo(self, database: str = NAME) -> str:
         """Return how to reach a database of the server, for libpq."""
         return make_conninfo(dbname=database, user=NAME, host=str(self.socket_directory), connect_timeout=5)
 
@@ -353,7 +354,7 @@ class EmbeddedPostgres:
         if not self._postmaster_lines():
             return False
         try:
-            with psycopg.connect(self._address("postgres")) as connection:
+            with psycopg.connect(self.conninfo("postgres")) as connection:
                 row = connection.execute("SHOW data_directory").fetchone()
         except psycopg.OperationalError:
             return False
@@ -409,7 +410,7 @@ class EmbeddedPostgres:
         return (account.pw_uid, account.pw_gid, []) if account else (None, None, None)
 
     def _run(self, command: str, *arguments: str) -> None:
-        """Run a PostgreSQL command to its end. Raises CannotStart with the last line it said."""
+        """Run a PostgreSQL command to its end. Raises CannotStart with its reason."""
         user, group, extra_groups = self._identity()
         done = subprocess.run(
             [str(self.binaries / command), *arguments],
@@ -424,8 +425,8 @@ class EmbeddedPostgres:
             extra_groups=extra_groups,
         )
         if done.returncode != 0:
-            last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-            raise CannotStart(f"PostgreSQL's {command} failed: {' '.join(last) or done.returncode}")
+            lines = [line for line in done.stderr.splitlines() if "error:" in line or "FATAL:" in line]
+            raise CannotStart(f"PostgreSQL's {command} failed: {lines[0] if lines else done.returncode}")
 
 
 def binaries() -> Path:
@@ -442,6 +443,11 @@ def binaries() -> Path:
             "(the embedded one comes with requirements/local.txt)."
         )
     return Path(spec.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
+
+
+def fits_a_socket(directory: Path) -> bool:
+    """Tell whether the path of a socket in a directory is short enough for the kernel."""
+    return len(os.fsencode(directory / ".s.PGSQL.5432")) <= LONGEST_SOCKET_PATH
 
 
 def unicode_locale() -> str:
