@@ -68,7 +68,7 @@ class OrganisationFilter(filters.FilterSet):
     @property
     def typed(self) -> str:
         """Give what was searched for, also where it was too long, so that nothing typed is lost."""
-        return self.words or str(self.form.data.get("q", "") if "q" in self.form.errors else "")
+        return self.words or NameField().to_python(self.form.data.get("q"))
 
     @property
     def unknown(self) -> list[str]:

@@ -1,13 +1,21 @@
 """Pages every public site owes, health checks and error pages."""
 
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from safetyhub.middleware import method_not_allowed
+
+SECURITY_VALID = timedelta(days=180)
 
 
 @require_safe
@@ -32,6 +40,41 @@ def privacy(request: HttpRequest) -> HttpResponse:
 def cookies(request: HttpRequest) -> HttpResponse:
     """Say that visitors get no cookie, and what staff get."""
     return render(request, "pages/cookies.jinja")
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """Tell crawlers where the sitemap is, and what is not for them: the admin, and pages that only one person has."""
+    lines = [
+        "User-agent: *",
+        "Disallow: /admin/",
+        "Disallow: /enquiries/",
+        "",
+        f"Sitemap: {settings.SITE_URL}{reverse('sitemap_index')}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def security(request: HttpRequest) -> HttpResponse:
+    """
+    Say whom to tell of a security problem (RFC 9116). Raises Http404 where SECURITY_CONTACT is not set.
+
+    The RFC wants a date less than a year away after which the file must not be trusted; ours moves with each day.
+    """
+    contact = settings.SECURITY_CONTACT
+    if not contact:
+        raise Http404("SECURITY_CONTACT is not set.")
+    if "@" in contact and not urlsplit(contact).scheme:
+        contact = f"mailto:{contact}"
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    lines = [
+        f"Contact: {contact}",
+        f"Expires: {(midnight + SECURITY_VALID).isoformat().replace('+00:00', 'Z')}",
+        "Preferred-Languages: en",
+        f"Canonical: {settings.SITE_URL}{reverse('security')}",
+    ]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache
@@ -70,7 +113,13 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose origin could not be checked; the person did nothing wrong."""
+    """
+    Answer a form whose origin could not be checked; the person did nothing wrong.
+
+    Only the admin has forms that need the token: elsewhere something was sent to a page that takes nothing.
+    """
+    if not request.path_info.startswith(reverse("admin:index")):
+        return method_not_allowed(request, "GET, HEAD")
     return render(request, "errors/403.jinja", {"form_expired": True}, status=HTTPStatus.FORBIDDEN)
 
 

@@ -1,0 +1,36 @@
+"""What is answered before or after the views: addresses beyond reason, and methods that a page does not know."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
+
+LONGEST_QUERY = 16_384  # bytes; a search of 10,000 characters is answered by its form
+LONGEST_PATH = 1_000  # bytes; a slug has at most 100 characters
+MACHINES = {"/healthz", "/readyz"}  # they read the status, not a page
+
+
+class ClearAnswers:
+    """Answer 414 for an address beyond reason, before anything reads it, and 405 as a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        query = request.META.get("QUERY_STRING", "")
+        if len(query) > LONGEST_QUERY or len(request.path_info.encode()) > LONGEST_PATH:
+            return render(request, "errors/414.jinja", status=HTTPStatus.REQUEST_URI_TOO_LONG)
+        response = self.get_response(request)
+        # The answer that Django gives has no content.
+        if isinstance(response, HttpResponseNotAllowed) and request.path_info not in MACHINES:
+            return method_not_allowed(request, response.headers["Allow"])
+        return response
+
+
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Answer 405 as a page; `allowed` are the methods that the page knows, as the Allow header lists them."""
+    response = render(request, "errors/405.jinja", status=HTTPStatus.METHOD_NOT_ALLOWED)
+    response.headers["Allow"] = allowed
+    return response
