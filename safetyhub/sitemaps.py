@@ -101,16 +101,16 @@ SITEMAPS: dict[str, type[SiteSitemap]] = {
 
 
 @require_safe
-def sitemap_index(request: HttpRequest) -> TemplateResponse:
+def sitemap(request: HttpRequest) -> TemplateResponse:
     """
     List the parts of the sitemap. Each holds up to 50,000 addresses, the limit of the sitemaps protocol.
 
     Django's own index takes the addresses of the parts from the request's host.
     """
     parts = []
-    for section, sitemap in SITEMAPS.items():
-        address = f"{settings.SITE_URL}{reverse('sitemap', args=[section])}"
-        pages = sitemap().paginator.num_pages
+    for section, part in SITEMAPS.items():
+        address = f"{settings.SITE_URL}{reverse('sitemap_part', args=[section])}"
+        pages = part().paginator.num_pages
         parts += [SitemapIndexItem(f"{address}?p={page}" if page > 1 else address) for page in range(1, pages + 1)]
     return TemplateResponse(
         request, "sitemap_index.xml", {"sitemaps": parts}, content_type="application/xml", using="django"

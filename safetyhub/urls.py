@@ -1,11 +1,11 @@
 """Every address of the site: a public contract, see docs. Old addresses redirect; they never break."""
 
 from django.contrib import admin
-from django.contrib.sitemaps.views import sitemap
+from django.contrib.sitemaps.views import sitemap as sitemap_part
 from django.urls import include, path
 
 from safetyhub import views
-from safetyhub.sitemaps import SITEMAPS, sitemap_index
+from safetyhub.sitemaps import SITEMAPS, sitemap
 
 urlpatterns = [
     path("", include("casestudies.urls")),
@@ -15,10 +15,10 @@ urlpatterns = [
     path("accessibility/", views.accessibility, name="accessibility"),
     path("privacy/", views.privacy, name="privacy"),
     path("cookies/", views.cookies, name="cookies"),
-    path("robots.txt", views.robots, name="robots"),
-    path("sitemap.xml", sitemap_index, name="sitemap_index"),
-    path("sitemap-<section>.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
-    path(".well-known/security.txt", views.security, name="security"),
+    path("robots.txt", views.robots_txt, name="robots_txt"),
+    path("sitemap.xml", sitemap, name="sitemap"),
+    path("sitemap-<section>.xml", sitemap_part, {"sitemaps": SITEMAPS}, name="sitemap_part"),
+    path(".well-known/security.txt", views.security_txt, name="security_txt"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("admin/", admin.site.urls),

@@ -43,20 +43,20 @@ def cookies(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def robots(request: HttpRequest) -> HttpResponse:
+def robots_txt(request: HttpRequest) -> HttpResponse:
     """Tell crawlers where the sitemap is, and what is not for them: the admin, and pages that only one person has."""
     lines = [
         "User-agent: *",
         "Disallow: /admin/",
         "Disallow: /enquiries/",
         "",
-        f"Sitemap: {settings.SITE_URL}{reverse('sitemap_index')}",
+        f"Sitemap: {settings.SITE_URL}{reverse('sitemap')}",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
 
 @require_safe
-def security(request: HttpRequest) -> HttpResponse:
+def security_txt(request: HttpRequest) -> HttpResponse:
     """
     Say whom to tell of a security problem (RFC 9116). Raises Http404 where SECURITY_CONTACT is not set.
 
@@ -72,7 +72,7 @@ def security(request: HttpRequest) -> HttpResponse:
         f"Contact: {contact}",
         f"Expires: {(midnight + SECURITY_VALID).isoformat().replace('+00:00', 'Z')}",
         "Preferred-Languages: en",
-        f"Canonical: {settings.SITE_URL}{reverse('security')}",
+        f"Canonical: {settings.SITE_URL}{reverse('security_txt')}",
     ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
 
