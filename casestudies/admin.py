@@ -32,6 +32,7 @@ from casestudies.staff_forms import (
     PickRowFormSet,
     ReportEntryForm,
     ReportForm,
+    ResourceForm,
     WithdrawCaseStudyForm,
 )
 from casestudies.staff_publishing import (
@@ -105,6 +106,7 @@ class ImpactFigureInline(PartInline, admin.StackedInline[ImpactFigure, CaseStudy
 
 class ResourceInline(PartInline, admin.StackedInline[Resource, CaseStudy]):
     model = Resource
+    form = ResourceForm
     fields = [("title", "order"), "description", ("url", "file")]
     verbose_name_plural = "resources that help someone do the same: give each a link or a file"
 

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from casestudies.fields import RichTextField
-from casestudies.uploads import validate_image, validate_resource_file
+from casestudies.uploads import unguessable_name, validate_image, validate_resource_file
 from partners.models import Contact, Organisation
 from partners.slugs import FormerSlug, Slugged
 
@@ -590,7 +590,7 @@ def figure_text(value: Decimal, unit: str) -> str:
 
 def resource_path(resource: "Resource", filename: str) -> str:
     """Give the place of a resource's file below MEDIA_ROOT."""
-    return f"resources/{resource.case_study_id}/{filename}"
+    return f"resources/{resource.case_study_id}/{unguessable_name(filename)}"
 
 
 class Resource(models.Model):
@@ -640,7 +640,7 @@ class ReportQuerySet(models.QuerySet["Report"]):
 
 def cover_path(report: "Report", filename: str) -> str:
     """Give the place of a report's cover below MEDIA_ROOT."""
-    return f"covers/{report.slug}/{filename}"
+    return f"covers/{unguessable_name(filename)}"
 
 
 class Report(Publishable, Slugged):

@@ -22,9 +22,15 @@ from casestudies.models import (
     Report,
     ReportEntry,
     ReportSection,
+    Resource,
     Source,
 )
-from casestudies.uploads import reencode_image, validate_image
+from casestudies.uploads import (
+    reencode_image,
+    reencode_resource_file,
+    validate_image,
+    validate_resource_file,
+)
 
 # The editor would write these rules into the page itself, without a nonce, and the policy would refuse them. It does
 # not when it finds an element with this attribute; the rules are tiptap's own, as far as our extensions need them.
@@ -56,6 +62,22 @@ class CaseStudyForm(forms.ModelForm[CaseStudy]):
     class Meta:
         model = CaseStudy
         fields = "__all__"  # noqa: DJ007  # the admin's fieldsets choose
+
+
+class ResourceForm(forms.ModelForm[Resource]):
+    """A resource. A new image is written anew, so that it carries nothing but its pixels."""
+
+    class Meta:
+        model = Resource
+        fields = "__all__"  # noqa: DJ007  # the admin's inline chooses
+
+    def clean_file(self) -> Any:
+        """Check the file by its content, and write an image anew. Raises ValidationError."""
+        file = self.cleaned_data["file"]
+        if not isinstance(file, UploadedFile):  # unchanged, or to be cleared
+            return file
+        validate_resource_file(file)
+        return reencode_resource_file(file)
 
 
 class ReportForm(forms.ModelForm[Report]):
