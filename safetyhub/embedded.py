@@ -27,7 +27,6 @@ from types import FrameType
 from typing import TextIO
 from urllib.parse import quote
 
-import psutil
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import make_conninfo
@@ -362,6 +361,8 @@ class EmbeddedPostgres:
 
     def _running_pid(self) -> int | None:
         """Return the process id of the running server, started by whomever, or None."""
+        import psutil  # noqa: PLC0415 - comes with requirements/local.txt; a server reads this module without it
+
         lines = self._postmaster_lines()
         if not lines or not lines[0].strip().isdigit():
             return None
@@ -374,6 +375,8 @@ class EmbeddedPostgres:
 
     def _end_server(self) -> None:
         """End the server process: politely first, then firmly; returns when it is gone."""
+        import psutil  # noqa: PLC0415 - comes with requirements/local.txt; a server reads this module without it
+
         pid = self._process.pid if self._process else self._running_pid()
         # To PostgreSQL SIGINT means: end the connections and shut down cleanly; SIGQUIT: at once.
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):

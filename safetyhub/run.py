@@ -8,6 +8,7 @@ leaves no process behind. What stops a start is one line on stderr and exit stat
 import contextlib
 import ctypes
 import os
+import re
 import secrets
 import signal
 import socket
@@ -163,6 +164,7 @@ def prepare(data: Path) -> str:
         # Only an empty portal is filled: what staff have changed or removed since stays as they left it.
         if not apps.get_model("casestudies.CaseStudy")._default_manager.exists():
             call_command("load_sample_content")
+        call_command("retry_enquiries", verbosity=0)  # what a worker killed last time left
         return staff_login(data)
     except Error as error:
         raise CannotStart(f"The database of DATABASE_URL cannot be used: {one_line(error)}") from error
@@ -228,11 +230,31 @@ def wait_until_ready(site: Child, address: str) -> None:
         time.sleep(0.1)
 
 
+def make_listens(process: int) -> bool:
+    """
+    Tell whether the make that started us still handles SIGINT, as far as Linux shows it.
+
+    A make that is killed has gone. One that gets SIGINT alone, not with its whole terminal, tells nobody: it
+    stops to catch the signal, and waits for its command for ever.
+    """
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, flags=re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
+
+
 def watch(children: list[Child], signals: Signals) -> NoReturn:
     """Start the worker again when it ends; give up when gunicorn does. Leaves by Stopped or CannotStart."""
     failures, start_again = 0, None
+    parent = os.getppid()
+    under_make = "MAKELEVEL" in os.environ and make_listens(parent)
     while True:
         time.sleep(0.5)
+        if under_make and not make_listens(parent):
+            signals.ignore()
+            raise Stopped
         for child in [child for child in children if child.ended()]:
             if child.name == "gunicorn":
                 raise CannotStart(f"gunicorn ended by itself (exit status {child.process.returncode}).")

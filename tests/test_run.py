@@ -141,6 +141,16 @@ def portal() -> Iterator[type[Portal]]:
         os.close(one.terminal)
 
 
+def health(environment: dict[str, str]) -> int:
+    """Return the exit status of a container's health check."""
+    return subprocess.run(
+        [sys.executable, "-m", "safetyhub.healthcheck"],
+        cwd=BASE_DIR,
+        env=environment | {"ALLOWED_HOSTS": "localhost,127.0.0.1"},
+        check=False,
+    ).returncode
+
+
 def worker_of(portal: Portal) -> psutil.Process:
     """Return the background worker of a running portal."""
     children = psutil.Process(portal.process.pid).children()
@@ -150,6 +160,7 @@ def worker_of(portal: Portal) -> psutil.Process:
 def test_it_serves_keeps_its_data_and_leaves_nothing_behind(portal, data):
     first = portal(data).started()
     assert first.get("/readyz") == (200, "ok\n")
+    assert health(first.environment) == 0
     login = (data / "staff-login.txt").read_text().splitlines()
     assert f"{first.address}/admin/ as {login[0]}, password {login[1]}" in first.output
     assert "Sample content: created" in first.output
@@ -160,6 +171,7 @@ def test_it_serves_keeps_its_data_and_leaves_nothing_behind(portal, data):
         database.execute("UPDATE casestudies_theme SET name = 'Renamed by staff' WHERE slug = 'never-events'")
     first.process.terminate()
     assert first.wait() == 0
+    assert health(first.environment) == 1
     assert processes_of(data) == []
 
     second = portal(data).started()
