@@ -28,6 +28,8 @@ def reports_with_counts() -> QuerySet[Report]:
         Report.objects.published()
         .select_related("publisher")
         .annotate(number=Count("entries", filter=Q(entries__case_study__in=CaseStudy.objects.published())))
+        # Grouping drops the order of the model.
+        .order_by("-issued_on", "title")
     )
 
 

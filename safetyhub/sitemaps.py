@@ -20,7 +20,9 @@ from partners.models import Organisation
 class SiteSitemap(Sitemap[Any]):
     """A part of the sitemap. Addresses come from SITE_URL, never from the Host header of a request."""
 
-    protocol = urlsplit(settings.SITE_URL).scheme
+    def get_protocol(self, protocol: str | None = None) -> str:
+        """Give the scheme."""
+        return urlsplit(settings.SITE_URL).scheme
 
     def get_domain(self, site: Any = None) -> str:
         """Give what stands between the scheme and the path."""
