@@ -21,12 +21,7 @@ class EnquiryAdmin(admin.ModelAdmin[Enquiry]):
     """
 
     list_display = ["reference", "created_at", "case_study", "name", "delivery", "answer", "attempts"]
-    list_filter = [
-        "delivery",
-        "answer",
-        ("case_study__lead_organisation", admin.RelatedOnlyFieldListFilter),
-        "created_at",
-    ]
+    list_filter = ["delivery", "answer", "created_at"]
     list_select_related = ["case_study"]
     list_per_page = 50
     show_facets = admin.ShowFacets.ALWAYS

@@ -143,8 +143,13 @@ def compose(enquiry: Enquiry, recipient: Recipient) -> EmailMessage:
 
 
 def one_line(text: str) -> str:
-    """Put text on one line, as a header needs it."""
-    return " ".join(text.split())
+    """
+    Put text on one line, as a header needs it.
+
+    Typed text that looks like an encoded word (RFC 2047) is broken up: the email package would decode it, line
+    ends and all.
+    """
+    return " ".join(text.split()).replace("=?", "= ?")
 
 
 def mailbox(name: str, address: str) -> str:

@@ -45,6 +45,11 @@ class PublicBoundField(BoundField):
         return getattr(self.field, "max_length", None)
 
     @property
+    def first_id(self) -> str:
+        """Give the id of what a link to the field should focus: in a group, its first choice."""
+        return f"{self.auto_id}_day" if self.component == "date-input" else self.auto_id
+
+    @property
     def optional_label(self) -> str:
         """Give the label; it is the optional fields that are marked, since most are not."""
         marked = not self.field.required and getattr(self.field, "marked_as_optional", True)
@@ -60,7 +65,9 @@ class PublicBoundField(BoundField):
         params: dict[str, Any] = {
             name: attributes.pop(name) for name in PARAMETERS if attributes.get(name) is not None
         }
-        params |= {"id": self.auto_id, "name": self.html_name, "attributes": attributes}
+        params |= {"name": self.html_name, "attributes": attributes}
+        if self.component not in {"radios", "checkboxes"}:  # their id is that of the first choice, not of the group
+            params["id"] = self.auto_id
         if self.help_text:
             params["hint"] = {"text": str(self.help_text)}
         if self.errors:
@@ -114,7 +121,7 @@ class PublicBoundField(BoundField):
         parts = widget.format_value(value)
         return [
             {
-                "id": self.auto_id if part == "day" else f"{self.auto_id}_{part}",
+                "id": f"{self.auto_id}_{part}",
                 "name": f"{self.html_name}_{part}",
                 "label": {"text": part.capitalize()},
                 "width": 4 if part == "year" else 2,
@@ -152,6 +159,6 @@ class PublicForm(forms.Form):
         for name, errors in self.errors.items():
             # An error of the whole form leads to its first field.
             field = self[name] if name in self.fields else self[next(iter(self.fields))]
-            problems += [{"text": errors[0], "href": f"#{field.auto_id}"}]
+            problems += [{"text": errors[0], "href": f"#{field.first_id}"}]
         # The template escapes what people typed.
         return mark_safe(self.renderer.render("forms/error_summary.jinja", {"problems": problems}))  # noqa: S308
