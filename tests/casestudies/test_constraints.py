@@ -209,9 +209,10 @@ def test_bulk_changes_meet_the_same_rules():
 
 def test_a_figure_names_a_source_of_its_own_case_study_only():
     own, foreign = ImpactFigureFactory(), SourceFactory()
+    ImpactFigure.objects.filter(pk=own.pk).update(source=foreign)
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
-        ImpactFigure.objects.filter(pk=own.pk).update(source=foreign)
         connection.check_constraints()
+    ImpactFigure.objects.update(source=own.source)
     assert refusal.value.__cause__.diag.constraint_name == "impactfigure_source_of_same_case_study"
     own.source = foreign
     with pytest.raises(ValidationError) as message:
@@ -221,9 +222,10 @@ def test_a_figure_names_a_source_of_its_own_case_study_only():
 
 def test_an_entry_names_a_section_of_its_own_report_only():
     own, foreign = ReportEntryFactory(), ReportSectionFactory()
+    ReportEntry.objects.filter(pk=own.pk).update(section=foreign)
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
-        ReportEntry.objects.filter(pk=own.pk).update(section=foreign)
         connection.check_constraints()
+    ReportEntry.objects.update(section=own.section)
     assert refusal.value.__cause__.diag.constraint_name == "reportentry_section_of_same_report"
     own.section = foreign
     with pytest.raises(ValidationError) as message:
@@ -322,8 +324,10 @@ def test_search_knows_every_name(named):
             "Care home; Falls; Lead Trust; Partner Council",
         ),
         (
-            "UPDATE casestudies_casestudy SET lead_organisation_id ="
-            " (SELECT id FROM partners_organisation WHERE name = 'Partner Council')",
+            """
+            UPDATE casestudies_casestudy SET lead_organisation_id =
+                (SELECT id FROM partners_organisation WHERE name = 'Partner Council')
+            """,
             "Care home; Falls; Partner Council",
         ),
     ],
