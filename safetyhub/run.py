@@ -149,11 +149,11 @@ def listen(number: int) -> socket.socket:
     return listener
 
 
-def prepare(data: Path) -> str:
+def prepare(data: Path, whose: str) -> str:
     """
     Bring the database up to date and fill it the first time; return the line about the staff login.
 
-    Raises CannotStart, or a database error, when that cannot be done.
+    `whose` says in a message which database it is. Raises CannotStart, or a database error, when that cannot be done.
     """
     django.setup()
     if not (settings.STATIC_ROOT / "staticfiles.json").exists():
@@ -167,7 +167,7 @@ def prepare(data: Path) -> str:
         call_command("retry_enquiries", verbosity=0)  # what a worker killed last time left
         return staff_login(data)
     except Error as error:
-        raise CannotStart(f"The database of DATABASE_URL cannot be used: {one_line(error)}") from error
+        raise CannotStart(f"The database {whose} cannot be used: {one_line(error)}") from error
     except CommandError as error:
         raise CannotStart(one_line(error)) from error
     finally:
@@ -245,14 +245,16 @@ def make_listens(process: int) -> bool:
     return caught is not None and bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
 
 
-def watch(children: list[Child], signals: Signals) -> NoReturn:
-    """Start the worker again when it ends; give up when gunicorn does. Leaves by Stopped or CannotStart."""
+def watch(children: list[Child], signals: Signals, make: int | None) -> NoReturn:
+    """
+    Start the worker again when it ends; give up when gunicorn does, or the make that started us.
+
+    Leaves by Stopped or CannotStart.
+    """
     failures, start_again = 0, None
-    parent = os.getppid()
-    under_make = "MAKELEVEL" in os.environ and make_listens(parent)
     while True:
         time.sleep(0.5)
-        if under_make and not make_listens(parent):
+        if make and not make_listens(make):
             signals.ignore()
             raise Stopped
         for child in [child for child in children if child.ended()]:
@@ -282,6 +284,8 @@ def end(children: list[Child]) -> None:
 
 def serve(signals: Signals) -> NoReturn:
     """Run everything. Leaves by Stopped, or by an error that says in one line why it could not go on."""
+    parent = os.getppid()
+    make = parent if "MAKELEVEL" in os.environ and make_listens(parent) else None
     data = data_directory()
     address = f"http://127.0.0.1:{port()}"
     with listen(port()) as listener, contextlib.ExitStack() as to_end:
@@ -292,7 +296,7 @@ def serve(signals: Signals) -> NoReturn:
         to_end.callback(end, children)
         to_end.callback(signals.ignore)  # first of the three
         with own_connection():
-            login = prepare(data)
+            login = prepare(data, f"in {server.directory}" if server else "of DATABASE_URL")
         with signals.held():
             children.append(start_site(listener))
             children.append(start_worker())
@@ -301,7 +305,7 @@ def serve(signals: Signals) -> NoReturn:
         say(f"Staff sign in at   {address}/admin/ as {login}")
         say(f"Mail and files in  {data}")
         say("Ctrl-C stops everything.\n")
-        watch(children, signals)
+        watch(children, signals, make)
 
 
 @contextlib.contextmanager
