@@ -42,7 +42,7 @@ def report_context(report: Report) -> dict[str, Any]:
     entries = ReportEntry.objects.filter(case_study__in=CaseStudy.objects.published()).prefetch_related(
         Prefetch("case_study", CaseStudy.objects.for_cards().prefetch_related("sources"))
     )
-    sections = [
+    sections: list[dict[str, Any]] = [
         {
             "anchor": f"section-{section.pk}",
             "title": section.title,
