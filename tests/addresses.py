@@ -30,7 +30,7 @@ from tests.factories import (
     UserFactory,
 )
 
-STAFF_PASSWORD = "correct horse battery staple"  # noqa: S105 - of a database that lives for a test
+STAFF_PASSWORD = "correct horse battery staple"
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ NOT_PAGES = {
     "robots_txt",
     "security_txt",
     "sitemap",
+    "sitemap_part",
 }
 
 
