@@ -26,7 +26,7 @@ FONTS = typst.Fonts(include_system_fonts=False)
 # What those fonts cannot show. PDF/UA refuses a document with a character that has no glyph.
 UNSHOWABLE = re.compile(
     r"[^\t\n -~\u00a0-\u024f\u02b0-\u04ff\u1e00-\u1eff\u2000-\u2040\u2044-\u2052\u2054-\u211e\u2122"
-    r"\u2126-\u2151\u2153-\u2184\u2189-\u22ff\u25a0-\u25ff\u2713\u2714\ufffd]"
+    r"\u2126-\u2151\u2153-\u2184\u2189\u2190-\u22ff\u25a0-\u25ff\u2713\u2714\ufffd]"
 )
 
 
