@@ -159,6 +159,7 @@ class PublicForm(forms.Form):
         for name, errors in self.errors.items():
             # An error of the whole form leads to its first field.
             field = self[name] if name in self.fields else self[next(iter(self.fields))]
-            problems += [{"text": errors[0], "href": f"#{field.first_id}"}]
+            target = field.first_id if isinstance(field, PublicBoundField) else field.auto_id
+            problems.append({"text": errors[0], "href": f"#{target}"})
         # The template escapes what people typed.
         return mark_safe(self.renderer.render("forms/error_summary.jinja", {"problems": problems}))  # noqa: S308

@@ -28,6 +28,18 @@ def page(form: forms.Form) -> BeautifulSoup:
     return BeautifulSoup(str(form.render()), "html.parser")
 
 
+def content(drawn: BeautifulSoup, selector: str) -> str:
+    """Give the text of the one element that matches, as it is."""
+    (element,) = drawn.select(selector)
+    return element.get_text()
+
+
+def attribute(drawn: BeautifulSoup, selector: str, name: str) -> str:
+    """Give an attribute of the one element that matches."""
+    (element,) = drawn.select(selector)
+    return str(element[name])
+
+
 FILLED = {
     "word": "<b>",
     "text": "one\n  two",
@@ -57,7 +69,7 @@ def test_each_kind_of_field_is_a_component():
         "#id_day": "nhsuk-date-input",
     }
     assert [selector for selector, name in components.items() if name not in empty.select(selector)[0]["class"]] == []
-    assert empty.select_one("#id_secret")["type"] == "hidden"
+    assert attribute(empty, "#id_secret", "type") == "hidden"
     assert empty.select(".nhsuk-error-summary") == []
     assert len({element["id"] for element in empty.select("[id]")}) == len(empty.select("[id]"))
 
@@ -78,29 +90,29 @@ def test_the_optional_fields_are_the_ones_marked():
 
 def test_a_hint_belongs_to_its_field():
     drawn = page(EveryKindForm())
-    assert drawn.select_one("#id_word")["aria-describedby"] == "id_word-hint"
-    assert drawn.select_one("#id_word-hint").get_text().strip() == "Any word."
+    assert attribute(drawn, "#id_word", "aria-describedby") == "id_word-hint"
+    assert content(drawn, "#id_word-hint").strip() == "Any word."
 
 
 def test_what_was_filled_in_is_shown_again():
     form = EveryKindForm(FILLED)
     assert form.is_valid(), form.errors
     drawn = page(form)
-    assert drawn.select_one("#id_word")["value"] == "<b>"
-    assert drawn.select_one("#id_text").get_text() == "one\n  two"
-    assert drawn.select_one("#id_number")["value"] == "7"
+    assert attribute(drawn, "#id_word", "value") == "<b>"
+    assert content(drawn, "#id_text") == "one\n  two"
+    assert attribute(drawn, "#id_number", "value") == "7"
     assert [option["value"] for option in drawn.select("#id_one option[selected]")] == ["b"]
     assert [box["value"] for box in drawn.select("[name=radio][checked]")] == ["b"]
     assert [box["value"] for box in drawn.select("[name=many][checked]")] == ["b"]
     assert len(drawn.select("[name=yes][checked]")) == 1
-    assert [drawn.select_one(f"[name=day_{part}]")["value"] for part in ("day", "month", "year")] == ["4", "9", "2019"]
+    assert [attribute(drawn, f"[name=day_{part}]", "value") for part in ("day", "month", "year")] == ["4", "9", "2019"]
 
 
 def test_initial_values_are_shown():
     drawn = page(EveryKindForm(initial={"word": "first", "day": date(2019, 9, 4), "many": ["a"], "yes": True}))
-    assert drawn.select_one("#id_word")["value"] == "first"
+    assert attribute(drawn, "#id_word", "value") == "first"
     assert [box["value"] for box in drawn.select("[name=many][checked]")] == ["a"]
-    assert drawn.select_one("[name=day_year]")["value"] == "2019"
+    assert attribute(drawn, "[name=day_year]", "value") == "2019"
     assert len(drawn.select("[name=yes][checked]")) == 1
 
 
@@ -110,14 +122,14 @@ def test_each_error_is_at_its_field_and_at_the_top_with_a_link_to_it():
     links = drawn.select(".nhsuk-error-summary a")
     assert len(links) == len(form.errors) == 8
     for link in links:
-        (field,) = drawn.select(link["href"])
+        target = str(link["href"])
+        (field,) = drawn.select(target)
         assert field.name in {"input", "select", "textarea"}
-        (message,) = drawn.select(f"{link['href'].removesuffix('_day')}-error")
+        (message,) = drawn.select(f"{target.removesuffix('_day')}-error")
         assert link.get_text().strip() in message.get_text()
-    described = drawn.select_one("#id_limited")
-    assert "id_limited-error" in described["aria-describedby"].split()
-    assert described["aria-invalid"] == "true"
-    assert drawn.select_one("#id_limited").get_text() == "much too long"
+    assert "id_limited-error" in attribute(drawn, "#id_limited", "aria-describedby").split()
+    assert attribute(drawn, "#id_limited", "aria-invalid") == "true"
+    assert content(drawn, "#id_limited") == "much too long"
 
 
 def test_an_error_of_the_whole_form_leads_to_its_first_field():
@@ -133,8 +145,8 @@ def test_what_people_typed_is_text(text):
     form.add_error("word", f"Not {text}")
     drawn = page(form)
     assert drawn.select("script") == []
-    assert drawn.select_one("#id_word")["value"] == text
-    assert drawn.select_one(".nhsuk-error-summary a").get_text().strip() == f"Not {text}"
+    assert attribute(drawn, "#id_word", "value") == text
+    assert content(drawn, ".nhsuk-error-summary a").strip() == f"Not {text}"
 
 
 def test_the_browser_leaves_checking_to_the_server():

@@ -30,7 +30,7 @@ class MailServer(Controller):
 
     def _trigger_server(self) -> None:
         # The address of a server that asked for any port is known only now.
-        self.port = self.server.sockets[0].getsockname()[1]
+        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it has started
         super()._trigger_server()
 
     def stop(self, no_assert: bool = True) -> None:
@@ -53,7 +53,7 @@ class MailServer(Controller):
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.on_data()
         if self.reply.startswith("250"):
-            self.messages.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]  # typeshed
+            self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
             self.envelopes.append((envelope.mail_from, list(envelope.rcpt_tos)))
         if self.break_at == "DATA":
             server.transport.abort()

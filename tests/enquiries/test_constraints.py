@@ -1,6 +1,7 @@
 """Each rule that the database holds for enquiries, broken on purpose."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
-BROKEN = {
+BROKEN: dict[str, list[dict[str, Any]]] = {
     "enquiry_sent_has_time": [{"delivery": "sent"}, {"delivery": "waiting", "sent_at": NOW}],
     "enquiry_sending_has_time": [{"delivery": "sending"}],
     "enquiry_failed_has_error": [{"delivery": "failed"}],

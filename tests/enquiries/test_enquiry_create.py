@@ -18,7 +18,7 @@ from enquiries.actions import MOST_PER_DAY, receive_enquiry
 from enquiries.models import Enquiry
 from enquiries.tasks import deliver_enquiry
 from tests.factories import CaseStudyFactory, ContactFactory, EnquiryFactory, OrganisationFactory
-from tests.pages import soup, text, texts
+from tests.pages import soup, text
 
 pytestmark = pytest.mark.django_db
 
@@ -46,8 +46,8 @@ def address(slug="fewer-falls"):
 def shown(response) -> dict[str, str]:
     """Give what a form shows in its fields."""
     page = soup(response)
-    values = {field["name"]: field.get("value", "") for field in page.select("form[method=post] input")}
-    return values | {field["name"]: field.get_text() for field in page.select("textarea")}
+    values = {str(field["name"]): str(field.get("value", "")) for field in page.select("form[method=post] input")}
+    return values | {str(field["name"]): field.get_text() for field in page.select("textarea")}
 
 
 def errors(response) -> list[str]:
@@ -55,10 +55,11 @@ def errors(response) -> list[str]:
     page = soup(response)
     links = page.select(".nhsuk-error-summary__list a")
     for link in links:
-        (field,) = page.select(link["href"])
+        target = str(link["href"])
+        (field,) = page.select(target)
         if field.get("aria-invalid"):
-            (message,) = page.select(f"{link['href']}-error")
-            assert f"{link['href'][1:]}-error" in field["aria-describedby"].split()
+            (message,) = page.select(f"{target}-error")
+            assert f"{target[1:]}-error" in str(field["aria-describedby"]).split()
             assert " ".join(message.get_text().split()) == f"Error: {' '.join(link.get_text().split())}"
     return [" ".join(link.get_text().split()) for link in links]
 
@@ -67,7 +68,7 @@ def test_the_page_says_who_is_asked_and_what_becomes_of_it(client, case_study):
     response = client.get(address())
     page = soup(response)
     assert text(page, "h1") == "Fewer falls Ask about this project"
-    assert texts(page, "main ul li") == ["Project lead, North Trust"]
+    assert text(page, "main p strong") == "Project lead, North Trust"
     assert page.select_one('main a[href="/privacy/"]') is not None
     assert ADDRESS not in response.text
     assert "Somebody" not in response.text
@@ -169,7 +170,7 @@ def test_errors_say_what_to_do_and_nothing_typed_is_lost(client, case_study, typ
     response = client.post(address(), TYPED | typed)
     assert response.status_code == 200
     assert errors(response) == problems
-    assert soup(response).title.get_text().startswith("Error: Ask about this project: Fewer falls")
+    assert text(soup(response), "title").startswith("Error: Ask about this project: Fewer falls")
     assert {name: value.strip() for name, value in shown(response).items()} == {
         name: value.strip() for name, value in (TYPED | typed).items()
     }
@@ -183,7 +184,7 @@ def test_the_longest_question_fits_though_browsers_write_two_characters_for_a_li
 
 def test_the_field_for_programs_is_seen_only_where_it_is_in_the_way(client, case_study):
     def is_hidden(response):
-        return soup(response).select_one("#id_topic").find_parent(hidden=True) is not None
+        return bool(soup(response).select("[hidden] #id_topic"))
 
     assert is_hidden(client.get(address()))
     assert is_hidden(client.post(address(), TYPED | {"name": ""}))
@@ -296,7 +297,7 @@ def test_the_page_costs_the_same_for_any_number_of_contacts(client, django_asser
     CaseStudyFactory(published=True, slug="fewer-falls", contacts=ContactFactory.create_batch(count))
     with django_assert_num_queries(2):
         response = client.get(address())
-    assert len(texts(soup(response), "main ul li")) == count
+    assert response.text.count("Project lead, Organisation") == count
 
 
 ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
