@@ -4,6 +4,7 @@ Every address of the site, found through its routes, and the pages behind them i
 A new route without a page here fails `tests/test_crawl.py`, so that the checks of all pages stay about all pages.
 """
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.core.files.base import ContentFile
 from django.db.models import Count, Q
 from django.db.models.functions import Length
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pypdf import PdfWriter
 
 from casestudies.models import CaseStudy, Report, Result, Theme
 from enquiries.models import Enquiry
@@ -251,6 +253,14 @@ PAGES = [
 ]
 
 
+def a_pdf() -> bytes:
+    """Give a PDF of one empty sheet."""
+    file, writer = io.BytesIO(), PdfWriter()
+    writer.add_blank_page(595, 842)
+    writer.write(file)
+    return file.getvalue()
+
+
 def make_rare_content() -> None:
     """Add what the content pack has no example of; each has an address that begins with `made-`."""
     shown = ContactFactory(
@@ -279,7 +289,7 @@ def make_rare_content() -> None:
     SourceFactory(case_study=everything, publisher="The trust")
     ResourceFactory(case_study=everything, title="Checklist", description="One page to print.")
     resource = ResourceFactory.build(case_study=everything, title="Leaflet", url="")
-    resource.file.save("leaflet.pdf", ContentFile(b"%PDF-1.4 leaflet"))
+    resource.file.save("leaflet.pdf", ContentFile(a_pdf()))
     CaseStudyFactory(published=True, slug="made-did-not-work", result=Result.DID_NOT_WORK, themes=[theme])
     CaseStudyFactory(withdrawn=True, slug="made-withdrawn", themes=[theme])
     CaseStudyFactory(withdrawn=True, slug="made-succeeded", successor=everything)
