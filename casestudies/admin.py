@@ -44,6 +44,7 @@ from casestudies.staff_publishing import (
 )
 from casestudies.views import casestudy_context
 from casestudies.views_reports import report_context
+from partners.models import Contact
 
 
 def small_number() -> dict[str, Any]:
@@ -120,6 +121,12 @@ class CaseStudyContactInline(PartInline, admin.TabularInline[CaseStudyContact, C
     def get_queryset(self, request: HttpRequest) -> QuerySet[CaseStudyContact]:
         return super().get_queryset(request).select_related("contact__organisation")
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Fetch the organisation that a contact's name ends with."""
+        if db_field.name == "contact":
+            kwargs["queryset"] = Contact.objects.select_related("organisation")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
 
 def is_complete() -> Q:
     """Ask in a list what `casestudies.actions.gaps` asks of one case study; tests hold the two together."""
@@ -175,7 +182,7 @@ class CaseStudyAdmin(PublishingAdmin):
 
     form = CaseStudyForm
     limited_by = "lead_organisation"
-    preview_template = "casestudies/casestudy_preview.jinja"
+    preview_template = "casestudies/casestudy_detail.jinja"
     list_display = [
         "title",
         "status_in_words",
@@ -310,7 +317,7 @@ class ReportAdmin(PublishingAdmin):
 
     form = ReportForm
     limited_by = "publisher"
-    preview_template = "casestudies/report_preview.jinja"
+    preview_template = "casestudies/report_detail.jinja"
     list_display = [
         "title",
         "status_in_words",

@@ -11,6 +11,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import models
+from django.db.models.utils import get_blank_choice_label
 from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
 from js_asset import InlineStyle, Media
@@ -144,7 +145,7 @@ class PickRowForm(forms.ModelForm[Any]):
             return
         field = self.fields["row"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # for the type checker
-        field.choices = [("", "---------"), *(rows or [])]
+        field.choices = [("", get_blank_choice_label()), *(rows or [])]
         if getattr(self.instance, f"{self.pick.foreign_key}_id"):
             self.initial["row"] = getattr(getattr(self.instance, self.pick.foreign_key), self.pick.key)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import reversion
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import quote, unquote
@@ -210,6 +211,9 @@ class PublishingAdmin(VersionAdmin):
         """Name each record that may not be deleted, and say why, before the button is pressed."""
         to_delete, count, missing, protected = super().get_deleted_objects(objs, request)
         kept = [record for record in objs if isinstance(record, self.model) and record.status != Status.DRAFT]
+        if kept and self.has_delete_permission(request):
+            # It is not the account that lacks a permission, as the page would say first.
+            missing.discard(self.opts.verbose_name)
         protected = [*protected, *(f"{record} ({state(record).lower()}: withdraw it instead)" for record in kept)]
         return to_delete, count, missing, protected
 
@@ -408,12 +412,11 @@ class PublishingAdmin(VersionAdmin):
             raise Http404
         if not self.has_view_or_change_permission(request, record):
             raise PermissionDenied
-        context = {
-            **self.preview_context(record),
-            "preview": {"state": state(record), "url": self.address("change", quote(record.pk))},
-        }
+        context = {**self.preview_context(record), "preview": not record.is_public(), "noindex": True}
         response = render(request, self.preview_template, context)
         response["X-Robots-Tag"] = "noindex, nofollow"
+        # A public page, which needs its own policy and no nonce.
+        response._csp_config = settings.SECURE_CSP  # type: ignore[attr-defined]  # what django.middleware.csp reads
         return response
 
     # --- History ---------------------------------------------------------------------------------------------

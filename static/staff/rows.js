@@ -26,7 +26,7 @@
     for (const select of document.querySelectorAll("select[data-rows]")) {
       const rows = rowsFor(select);
       if (!bound.has(select)) bind(select, rows);
-      const blank = new Option("---------", "");
+      const blank = new Option(select.options[0]?.text ?? "", "");
       select.replaceChildren(blank, ...rows.map(({ key, label }) => new Option(label, key)));
       select.value = rows.find(({ input }) => input === bound.get(select))?.key ?? "";
     }
