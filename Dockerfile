@@ -32,6 +32,8 @@ RUN SECRET_KEY=unused ALLOWED_HOSTS=unused SITE_URL=https://unused.example \
     python manage.py collectstatic --no-input --verbosity 0 \
     # The root file system is read-only later: compile now.
     && python -m compileall -q . \
+    # Whatever a strict umask left on the machine that builds.
+    && chmod -R a+rX . \
     # A new volume takes over this owner.
     && install --directory --owner=10001 --group=10001 --mode=0750 /media
 USER 10001:10001

@@ -101,6 +101,8 @@ def use_local_environment(
     be, for commands that need settings but no data. `durable=False` trades safety on a power cut for speed.
     Raises CannotStart with one line that says what to do.
     """
+    if not os.environ.get("DATABASE_URL"):
+        binaries()  # a server that lacks the variable hears of that first
     data = data_directory()
     server = None
     if not os.environ.get("DATABASE_URL"):

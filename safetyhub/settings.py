@@ -193,10 +193,13 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # Of uploads only: FILE_UPLOAD_PERMISSIONS would shut the site out of static files that another user collected.
+        "OPTIONS": {"file_permissions_mode": 0o640},
+    },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000  # bytes; a case study with all its sections is under 100 kB
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # a case study with 40 figures and 40 sources on one screen
 
