@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -82,7 +83,7 @@ class Answer:
     def kind(self) -> str:
         return self.headers.get("Content-Type", "").split(";")[0]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """All that the answer says, that of a PDF included."""
         if self.kind == "application/pdf":
@@ -507,7 +508,7 @@ def test_social_previews_and_structured_data_say_the_same_as_the_page(crawl: Cra
 
 def test_errors_name_nothing_and_set_nothing():
     """A page that is not there is no page for search engines, and is found by nobody's cookie either."""
-    response: HttpResponse = Client().get("/case-studies/there-is-none/")
+    response = Client().get("/case-studies/there-is-none/")
     assert response.status_code == 404
     assert sorted(response.cookies) == []
     soup = BeautifulSoup(response.content, "html.parser")
