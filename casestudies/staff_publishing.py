@@ -279,15 +279,6 @@ class PublishingAdmin(VersionAdmin):
             return None
         return obj.get_absolute_url()
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """
-        Show the list, without django-reversion's one revision for all that a bulk action does.
-
-        Each record gets its own: reverting a revision reverts everything in it.
-        """
-        context = {"has_change_permission": self.has_change_permission(request), **(extra_context or {})}
-        return super(VersionAdmin, self).changelist_view(request, context)
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:

@@ -354,7 +354,7 @@ def test_two_steps_for_one_case_study_wait_for_each_other():
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '100ms'")
             with pytest.raises(OperationalError, match="lock timeout"):
-                withdraw(public, reason=REASON, by=None)
+                publish(public, by=None)  # which would change nothing, and still waits to know
             transaction.set_rollback(True)
     withdraw(public, reason=REASON, by=None)
     assert stored(public).status == Status.WITHDRAWN

@@ -514,6 +514,17 @@ def test_a_form_read_before_publishing_does_not_take_it_back(visitor, role):
     assert CaseStudy.objects.get().status == Status.PUBLISHED
 
 
+def test_saving_locks_the_record_before_it_is_looked_at(publisher):
+    made = complete()
+    data = posted(publisher, made)
+    with CaptureQueriesContext(connection) as queries:
+        publisher.post(page_of("change", made), data)
+    about = [query["sql"] for query in queries if '"casestudies_casestudy"' in query["sql"]]
+    locked = next(index for index, sql in enumerate(about) if "FOR UPDATE" in sql)
+    written = next(index for index, sql in enumerate(about) if sql.startswith("UPDATE"))
+    assert locked < written
+
+
 def test_a_draft_is_deleted_with_its_parts(editor):
     figure = ImpactFigureFactory()
     answer = editor.post(page_of("delete", figure.case_study), {"post": "yes"})

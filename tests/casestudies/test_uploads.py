@@ -213,10 +213,13 @@ def test_an_image_that_ends_early_is_refused():
 
 @pytest.mark.parametrize(("name", "image_format"), [("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.jpeg", "JPEG")])
 def test_an_image_among_the_resources_is_written_anew_in_its_own_format(name, image_format):
-    clean = reencode_resource_file(file(name, image(image_format) + b"<script>"))
+    hidden = {"JPEG": {"comment": b"at home"}, "PNG": {"icc_profile": b"at home"}}[image_format]
+    original = image(image_format, **hidden)
+    clean = reencode_resource_file(file(name, original + b"<script>"))
     content = clean.read()
     with Image.open(io.BytesIO(content)) as opened:
         assert (clean.name, opened.format, b"<script>" in content) == (name, image_format, False)
+        assert ("comment" in opened.info, "icc_profile" in opened.info) == (False, False)
 
 
 def test_other_resources_are_kept_as_they_are():
