@@ -24,6 +24,7 @@ from casestudies.models import (
     Setting,
     Source,
     Status,
+    SynonymGroup,
     Theme,
 )
 from casestudies.staff_forms import (
@@ -237,7 +238,9 @@ class CaseStudyAdmin(PublishingAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CaseStudy]:
-        found: QuerySet[CaseStudy] = super().get_queryset(request).defer("search_vector", "search_names")
+        found: QuerySet[CaseStudy] = (
+            super().get_queryset(request).defer("search_vector", "search_names", "search_partners")
+        )
         return found.prefetch_related("themes")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: CaseStudy | None = None) -> dict[str, Any]:
@@ -398,3 +401,18 @@ class ThemeAdmin(TermAdmin):
 @admin.register(Setting)
 class SettingAdmin(TermAdmin):
     fields = ["name", "slug", "phrase", "order"]
+
+
+@admin.register(SynonymGroup)
+class SynonymGroupAdmin(admin.ModelAdmin[SynonymGroup]):
+    """The words that search takes for the same."""
+
+    list_display = ["__str__", "narrower", "is_active"]
+    list_filter = ["is_active"]
+    show_facets = admin.ShowFacets.ALWAYS
+    search_fields = ["terms__icontains", "leads_here__icontains"]
+    fields = ["terms", "leads_here", "is_active"]
+
+    @admin.display(description="words that lead here")
+    def narrower(self, group: SynonymGroup) -> str:
+        return ", ".join(group.leads_here)

@@ -168,16 +168,16 @@ class CaseStudyFilter(filters.FilterSet):
         self.facets = {name: Facet(name, str(self.filters[name].label)) for name in self.FACETS}
         self.unknown: list[str] = []
         self._load_options()
-        self.searchable = bool(self.words) and search.has_meaning(self.words)
+        self.search = search.understand(self.words, queryset) if self.words else search.Search("")
         sorts = [value for value in cleaned.get("sort", []) if value in SORTS]
         self.order = sorts[0] if sorts else self.natural_order
-        if self.order == "relevance" and not self.searchable:
+        if self.order == "relevance" and not self.search.has_meaning:
             self.order = "newest"
 
     @property
     def natural_order(self) -> str:
         """Give the order of results nobody chose: best match for a search, else newest."""
-        return "relevance" if self.searchable else "newest"
+        return "relevance" if self.search.has_meaning else "newest"
 
     @property
     def page_number(self) -> int:
@@ -237,7 +237,7 @@ class CaseStudyFilter(filters.FilterSet):
         """Give the results in the chosen order."""
         found = self.filter_queryset(self.queryset)
         if self.order == "relevance":
-            return found.ranked(self.words)
+            return found.ranked(self.search.parts)
         return (
             found.order_by("title", "pk") if self.order == "title" else found.order_by("-published_at", "title", "pk")
         )
@@ -248,7 +248,9 @@ class CaseStudyFilter(filters.FilterSet):
 
     def filter_search(self, queryset: CaseStudyQuerySet, name: str, words: str) -> CaseStudyQuerySet:
         """Keep what matches the words. Words without meaning ("the of") match nothing."""
-        return queryset.search(words)
+        if not words:
+            return queryset
+        return queryset.matching(self.search.query) if self.search.has_meaning else queryset.none()
 
     def filter_theme(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
         """Keep what has one of the themes. A subquery: a join would repeat rows and spoil counts."""
@@ -362,7 +364,7 @@ class CaseStudyFilter(filters.FilterSet):
     @property
     def sorts(self) -> list[tuple[str, str]]:
         """Give the orders that make sense: best match only for a search."""
-        return [(value, label) for value, label in SORTS.items() if self.searchable or value != "relevance"]
+        return [(value, label) for value, label in SORTS.items() if self.search.has_meaning or value != "relevance"]
 
     @property
     def chosen_count(self) -> int:
@@ -414,7 +416,8 @@ class CaseStudyFilter(filters.FilterSet):
         noun = "case study" if count == 1 else "case studies"
         parts = [f"{count:,} {noun}"]
         if self.words:
-            shown = self.words if len(self.words) <= 60 else f"{self.words[:57]}…"
+            asked = self.search.corrected or self.words
+            shown = asked if len(asked) <= 60 else f"{asked[:57]}…"
             parts.append(f"for “{shown}”")
         parts += [part for part in (self._phrase(name) for name in self.FACETS) if part]
         parts.append(self._years_phrase())

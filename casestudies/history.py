@@ -42,8 +42,10 @@ PARTS: dict[type[models.Model], dict[str, type[models.Model]]] = {
     },
     Report: {"sections": ReportSection, "entries": ReportEntry, "sources": ReportSource},
 }
+# What the database makes of the rest.
+DERIVED = {"search_names", "search_partners", "search_vector"}
 # Kept by the database or by saving; nobody decides on them.
-NOT_COMPARED = {"id", "case_study", "report", "created_at", "updated_at", "search_names", "search_vector", "contacts"}
+NOT_COMPARED = {"id", "case_study", "report", "created_at", "updated_at", "contacts"} | DERIVED
 # Comparing words takes time with the square of their number; longer texts are shown as replaced.
 MOST_WORDS = 6_000
 
@@ -63,7 +65,7 @@ def register() -> None:
         for part in parts.values():
             reversion.register(part)
         # What the database derives is not stored: it derives it again after a revert.
-        derived = {"search_names", "search_vector"} & {field.name for field in model._meta.get_fields()}
+        derived = DERIVED & {field.name for field in model._meta.get_fields()}
         reversion.register(model, follow=tuple(parts), exclude=tuple(derived))
 
 

@@ -5,16 +5,23 @@ The sections follow SQUIRE 2.0 (why, what was done, what was found, what it mean
 (getting started, keeping it going).
 """
 
+import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVector, SearchVectorField
+from django.contrib.postgres.search import (
+    SearchQuery,
+    SearchRank,
+    SearchVector,
+    SearchVectorField,
+)
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, FloatField, Q, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -24,13 +31,10 @@ from partners.models import Contact, Organisation
 from partners.slugs import FormerSlug, Slugged
 
 SEARCH_CONFIGURATION = "english"
-RANK_WEIGHTS = [0.1, 0.3, 0.4, 1.0]  # sections, names, summary, title
+# What it counts that a word stands in a title, a summary, a name or a section.
+ZONE_WEIGHTS = {"A": 1.0, "B": 0.7, "C": 0.2, "D": 0.3}
+RANK_WEIGHT = 0.3
 FIRST_YEAR, LAST_YEAR = 1948, 2100
-
-
-def search_query(words: str) -> SearchQuery:
-    """Read words as people type them into a search box: phrases in quotes, `or`, and a minus to leave out."""
-    return SearchQuery(words, config=SEARCH_CONFIGURATION, search_type="websearch")
 
 
 class Theme(Slugged):
@@ -163,6 +167,17 @@ def publishable_constraints(name: str) -> list[models.CheckConstraint]:
     ]
 
 
+def in_zone(query: str, zones: str) -> str:
+    """Limit a query of PostgreSQL's to zones of the text: A title, B summary, C names, D sections."""
+    return re.sub(r"('(?:[^']|'')+')", rf"\1:{zones}", query)
+
+
+class ReadyQuery(SearchQuery):
+    """A query of PostgreSQL's own making, taken as it is: parsing it again would stem its words twice."""
+
+    template = "(%(expressions)s)::tsquery"
+
+
 class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
     """Case studies, by who may see them and what a page needs of them."""
 
@@ -174,14 +189,24 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
         """Those whose address answers that they were withdrawn."""
         return self.filter(status=Status.WITHDRAWN)
 
-    def search(self, words: str) -> "CaseStudyQuerySet":
-        """Those that match words as people type them into a search box, in no particular order."""
-        return self.filter(search_vector=search_query(words))
+    def matching(self, query: str) -> "CaseStudyQuerySet":
+        """Those that match a query of PostgreSQL's (`casestudies.search` makes one of what people type)."""
+        return self.filter(search_vector=ReadyQuery(query))
 
-    def ranked(self, words: str) -> "CaseStudyQuerySet":
-        """Put the best match first: title over summary over names over the sections."""
-        rank = SearchRank(F("search_vector"), search_query(words), weights=RANK_WEIGHTS)
-        return self.order_by(rank.desc(), "-published_at", "pk")
+    def ranked(self, parts: Sequence[tuple[str, float]]) -> "CaseStudyQuerySet":
+        """
+        Put the best match first.
+
+        Each part of a search is a query and how telling it is; it counts for every zone it stands in: title over
+        summary over names over sections. Among equals, the one that says it more often comes first.
+        """
+        score = Value(0.0) + Value(0.0)
+        for query, telling in parts:
+            for zone, weight in ZONE_WEIGHTS.items():
+                stands_there = When(search_vector=ReadyQuery(in_zone(query, zone)), then=Value(weight * telling))
+                score += Case(stands_there, default=Value(0.0), output_field=FloatField())
+            score += Value(RANK_WEIGHT * telling) * SearchRank(F("search_vector"), ReadyQuery(query))
+        return self.order_by(score.desc(), "-published_at", "pk")
 
     def for_cards(self) -> "CaseStudyQuerySet":
         """Fetch all that a card shows, so that a page costs the same at any length."""
@@ -189,7 +214,7 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
             self.select_related("lead_organisation")
             .prefetch_related("settings", "themes", "impact_figures__source")
             .defer(
-                "search_vector", "search_names", "challenge", "approach", "outcome", "lessons",
+                "search_vector", "search_names", "search_partners", "challenge", "approach", "outcome", "lessons",
                 "getting_started", "keeping_it_going", "editor_note",
             )
         )  # fmt: skip
@@ -202,7 +227,7 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
                 "themes", "settings", "partner_organisations", "impact_figures__source", "resources", "sources",
                 "case_study_contacts__contact__organisation",
             )
-            .defer("search_vector", "search_names", "editor_note")
+            .defer("search_vector", "search_names", "search_partners", "editor_note")
         )  # fmt: skip
 
 
@@ -264,12 +289,18 @@ class CaseStudy(Publishable, Slugged):
     search_names = models.TextField(
         default="",
         editable=False,
-        help_text="Names of its themes, settings and organisations, kept by the database for search.",
+        help_text="Names of its themes, settings and lead organisation, kept by the database for search.",
+    )
+    search_partners = models.TextField(
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Names of its partner organisations and the area of its lead, kept by the database for search.",
     )
     search_vector = models.GeneratedField(
         expression=SearchVector("title", weight="A", config=SEARCH_CONFIGURATION)
-        + SearchVector("summary", weight="B", config=SEARCH_CONFIGURATION)
-        + SearchVector("search_names", weight="C", config=SEARCH_CONFIGURATION)
+        + SearchVector("summary", "search_names", weight="B", config=SEARCH_CONFIGURATION)
+        + SearchVector("search_partners", weight="C", config=SEARCH_CONFIGURATION)
         + SearchVector(
             "challenge", "approach", "outcome", "lessons", "getting_started", "keeping_it_going",
             weight="D", config=SEARCH_CONFIGURATION,
@@ -627,7 +658,7 @@ class Resource(models.Model):
     @property
     def file_kind(self) -> str:
         """Give the kind of its file by the end of its name, as people know it: PDF, DOCX."""
-        return self.file.name.rpartition(".")[2].upper()
+        return (self.file.name or "").rpartition(".")[2].upper()
 
 
 class ReportQuerySet(models.QuerySet["Report"]):
@@ -770,3 +801,50 @@ class ReportSource(PublishedSource):
                 violation_error_message="The report already has a source with this address.",
             )
         ]
+
+
+class SynonymGroup(models.Model):
+    """Words that mean the same to search: who types one of them finds what is written with the others."""
+
+    terms = ArrayField(
+        models.CharField(max_length=80),
+        help_text="Words or phrases with the same meaning, separated by commas: UTI, urinary tract infection",
+    )
+    leads_here = ArrayField(
+        models.CharField(max_length=80),
+        default=list,
+        db_default=models.Value([], output_field=ArrayField(models.CharField(max_length=80))),
+        blank=True,
+        help_text="Narrower words, separated by commas: who types “slip” also finds falls, but not the other way.",
+    )
+    is_active = models.BooleanField("in use", default=True)
+
+    class Meta:
+        ordering = ["terms"]
+        verbose_name = "group of synonyms"
+        verbose_name_plural = "synonyms"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(terms__len__gte=2) | Q(terms__len=1, leads_here__len__gte=1),
+                name="synonymgroup_has_two_terms",
+                violation_error_message="Give at least two words that mean the same.",
+            ),
+            models.UniqueConstraint(
+                fields=["terms"], name="synonymgroup_once", violation_error_message="This group exists already."
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(self.terms)
+
+
+class SearchWord(models.Model):
+    """A word that some case study is or was written with; see `casestudies.search_words`."""
+
+    word = models.CharField(max_length=30, unique=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.word

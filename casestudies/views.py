@@ -95,7 +95,7 @@ class CaseStudyListView(View):
                 "page": page,
                 "page_numbers": list(pages.get_elided_page_range(page.number, on_each_side=1, on_ends=1)),
                 "case_studies": found,
-                "extracts": search.extracts(found, chosen.words) if chosen.searchable else {},
+                "extracts": search.extracts(found, chosen.search.anything) if chosen.search.has_meaning else {},
                 "sentence": chosen.sentence(pages.count),
             },
         )
@@ -188,7 +188,9 @@ def resource_file(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
         pk=pk,
     )
     try:
-        return FileResponse(resource.file.open("rb"), as_attachment=True, filename=resource.file.name.rsplit("/")[-1])
+        return FileResponse(
+            resource.file.open("rb"), as_attachment=True, filename=(resource.file.name or "").rpartition("/")[2]
+        )
     except FileNotFoundError as error:
         raise Http404("The file is missing from the storage.") from error
 

@@ -63,9 +63,7 @@ class Organisation(Slugged):
         blank=True,
         help_text="The Patient Safety Collaborative that a health innovation network hosts.",
     )
-    source_url = models.URLField(
-        "source", max_length=500, blank=True, help_text="Where these facts were published."
-    )
+    source_url = models.URLField("source", max_length=500, blank=True, help_text="Where these facts were published.")
 
     former_slug_model: ClassVar[type[FormerSlug]]
 
@@ -219,9 +217,7 @@ class OrganisationEditor(models.Model):
     Limits an editor to an organisation's case studies. A member of staff with none of these is not limited.
     """
 
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="organisation_limits"
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="organisation_limits")
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="editor_limits")
 
     class Meta:

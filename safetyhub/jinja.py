@@ -1,6 +1,7 @@
 """The Jinja2 environment of the public pages: the NHS components, and what every page may use."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
+from django.utils.text import get_text_list
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 
 from safetyhub.structured_data import json_ld
@@ -47,6 +49,11 @@ def capitalize_first(text: str) -> str:
 def first_sentence(text: str) -> str:
     """Give the first sentence of a text. A full stop after one letter or two ends an abbreviation, not a sentence."""
     return re.split(r"(?<=[\w%)’”]{3}[.!?])\s+(?=[A-Z“‘0-9])", text.strip(), maxsplit=1)[0]
+
+
+def quoted_list(words: Iterable[str]) -> str:
+    """List words as they are quoted in a sentence: “meds”, “drug” and “medicine”."""
+    return str(get_text_list([f"“{word}”" for word in words], "and"))
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
@@ -91,5 +98,6 @@ def environment(**options: Any) -> Environment:
         "filesizeformat": filesizeformat,
         "first_sentence": first_sentence,
         "host": host,
+        "quoted_list": quoted_list,
     }
     return env

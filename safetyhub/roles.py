@@ -26,6 +26,7 @@ EDITOR: dict[str, dict[str, tuple[str, ...]]] = {
         "resource": EVERYTHING,
         "setting": ("view",),
         "source": EVERYTHING,
+        "synonymgroup": ("view",),
         "theme": ("view",),
     },
     "partners": {
@@ -43,6 +44,7 @@ PUBLISHER: dict[str, dict[str, tuple[str, ...]]] = {
         "casestudy": (*EVERYTHING, "publish"),
         "report": (*EVERYTHING, "publish"),
         "setting": KEEP,
+        "synonymgroup": EVERYTHING,
         "theme": KEEP,
     },
     # A contact who asks to be forgotten is deleted, once no case study names them.

@@ -1,8 +1,9 @@
-"""Former slugs, the names search knows, and the two rules that need a foreign key of two columns."""
+"""Former slugs, the names and words search knows, and the two rules that need a foreign key of two columns."""
 
 from django.db import migrations
 
 from casestudies.search_names import keep_search_names
+from casestudies.search_words import keep_search_words
 from partners.slugs import keep_former_slugs
 
 
@@ -17,6 +18,7 @@ class Migration(migrations.Migration):
         *keep_former_slugs("casestudies_casestudy", "casestudies_casestudyformerslug"),
         *keep_former_slugs("casestudies_report", "casestudies_reportformerslug"),
         keep_search_names(),
+        keep_search_words(),
         migrations.RunSQL(
             "ALTER TABLE casestudies_impactfigure ADD CONSTRAINT impactfigure_source_of_same_case_study "
             "FOREIGN KEY (source_id, case_study_id) REFERENCES casestudies_source (id, case_study_id) "

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('casestudies', '0004_figures_go_with_their_case_study'),
+        ('casestudies', '0001_initial'),
     ]
 
     operations = [

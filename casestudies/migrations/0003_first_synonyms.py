@@ -1,0 +1,122 @@
+"""A first list of synonyms. Staff manage it in the admin; a change to it is theirs to make, not a migration's."""
+
+from django.db import migrations
+
+# Both ways: who types one of them finds what is written with the others.
+SAME = [
+    ["UTI", "urinary tract infection", "urinary infection", "urine infection", "water infection"],
+    ["CAUTI", "catheter-associated urinary tract infection", "catheter infection", "catheter-associated infection"],
+    ["A&E", "ED", "accident and emergency", "emergency department", "casualty", "emergency room"],
+    ["care home", "nursing home", "residential home", "residential care", "old people's home", "old age home"],
+    ["home care", "domiciliary care", "care at home", "homecare", "dom care", "home carer"],
+    ["care worker", "carer", "care staff", "care assistant", "support worker", "HCA"],
+    ["pressure ulcer", "pressure sore", "bedsore", "bed sore", "pressure injury", "pressure damage"],
+    ["medicine", "medication", "drug", "meds"],
+    ["medicines round", "medication round", "drug round", "meds round"],
+    ["medication review", "medicines review", "structured medication review", "SMR"],
+    ["medicine error", "medication error", "drug error", "administration error"],
+    ["polypharmacy", "too many medicines", "too many tablets", "too many drugs"],
+    ["deprescribing", "stopping medicines", "medicines stopped"],
+    ["hazardous prescribing", "inappropriate prescribing", "unsafe prescribing", "prescribing error"],
+    ["AF", "atrial fibrillation", "irregular heartbeat", "irregular heart rhythm"],
+    ["anticoagulant", "anticoagulation", "blood thinner", "blood thinning"],
+    ["AKI", "acute kidney injury", "kidney failure", "acute renal failure"],
+    ["early warning score", "National Early Warning Score", "NEWS2", "NEWS", "EWS"],
+    ["SBAR", "SBARD", "structured handover", "structured communication"],
+    ["soft signs", "early signs", "signs of deterioration"],
+    ["deterioration", "deteriorating", "getting worse", "becoming unwell", "becoming ill", "unwell"],
+    ["handover", "handoff", "hand over"],
+    ["sepsis", "septicaemia", "blood poisoning", "bloodstream infection"],
+    ["COVID-19", "COVID", "coronavirus", "pandemic", "lockdown"],
+    ["oximetry", "oximeter", "oxygen level", "oxygen saturation"],
+    ["VAP", "ventilator-associated pneumonia", "ventilator pneumonia"],
+    ["SSI", "surgical site infection", "wound infection"],
+    ["intensive care", "ICU", "ITU", "critical care"],
+    ["NG tube", "NGT", "nasogastric tube", "feeding tube"],
+    ["tracheostomy", "tracheotomy"],
+    ["laparotomy", "bowel surgery", "abdominal surgery"],
+    ["operating theatre", "theatre", "operating room"],
+    ["central line", "central venous catheter", "CVC"],
+    ["arterial line", "art line", "A-line"],
+    ["wrong side", "wrong site"],
+    ["preterm", "premature", "prematurity", "born early", "born too early"],
+    ["magnesium sulphate", "magnesium sulfate", "MgSO4"],
+    ["neonatal", "newborn", "NICU"],
+    ["maternity", "childbirth", "obstetric", "giving birth", "midwifery"],
+    ["OASI", "obstetric anal sphincter injury", "perineal tear", "severe tear", "third degree tear"],
+    ["pre-eclampsia", "preeclampsia", "PlGF", "placental growth factor"],
+    ["dementia", "Alzheimer's", "cognitive impairment"],
+    ["memory clinic", "memory service"],
+    ["eating disorder", "anorexia", "bulimia"],
+    ["restrictive practice", "restraint", "seclusion", "rapid tranquillisation"],
+    ["learning disability", "learning disabilities", "learning difficulties"],
+    ["opioid", "opiate", "painkiller", "morphine"],
+    ["chronic pain", "long-term pain", "persistent pain"],
+    ["pharmacy", "pharmacist", "chemist"],
+    ["TCAM", "transfer of care around medicines"],
+    ["DMS", "discharge medicines service"],
+    ["discharge", "leaving hospital", "going home from hospital"],
+    ["GP", "general practice", "general practitioner", "family doctor", "surgery doctor"],
+    ["MDT", "multidisciplinary", "multidisciplinary team"],
+    ["CGA", "comprehensive geriatric assessment"],
+    ["EHCH", "enhanced health in care homes", "enhanced support", "enhanced care"],
+    ["telemedicine", "video consultation", "video call", "video link", "telehealth"],
+    ["remote monitoring", "telemonitoring", "baseline observations"],
+    ["tablet computer", "iPad"],
+    ["observations", "obs", "vital signs"],
+    ["hydration", "dehydration", "dehydrated", "drinks", "drinking", "fluid intake"],
+    ["nutrition", "undernutrition", "malnutrition", "weight loss", "losing weight"],
+    ["antimicrobial", "antibiotic"],
+    ["dipstick", "urine dip"],
+    ["vaccination", "vaccine", "jab", "immunisation"],
+    ["QI", "quality improvement", "improvement methods"],
+    ["LfE", "Learning from Excellence"],
+    ["speak up", "speaking up", "raise concerns", "psychological safety"],
+    ["near miss", "close call"],
+    ["hospital admission", "emergency admission", "avoidable admission", "going to hospital", "admitted to hospital"],
+    ["death", "dying", "die", "mortality"],
+    ["NHS 111", "111", "out of hours", "day and night", "round the clock", "24/7"],
+    ["burnout", "exhausted", "wellbeing"],
+    ["CQC", "Care Quality Commission", "inspection rating"],
+    ["AHSN", "HIN", "academic health science network", "health innovation network"],
+    ["PSC", "patient safety collaborative"],
+    ["CCG", "ICB", "clinical commissioning group", "integrated care board"],
+    ["guidewire", "guide wire"],
+    ["older people", "elderly", "frail", "old people"],
+]
+
+# One way: who types one of the first finds the second, too, but not the other way round.
+NARROWER = [
+    (["slip", "trip", "tripping"], ["fall"]),
+    (["tablet", "pill"], ["medicine"]),
+    (["DOAC", "NOAC", "warfarin"], ["anticoagulant", "anticoagulation"]),
+    (["sedating", "drugged"], ["antipsychotic", "sedation"]),
+    (["addicted", "addiction"], ["dependence", "opioid"]),
+    (["water", "thirsty"], ["hydration"]),
+    (["paramedic", "999"], ["ambulance"]),
+    (["stroke"], ["atrial fibrillation"]),
+    (["ending up in hospital", "sent to hospital", "rushed to hospital"], ["hospital admission", "emergency admission"]),
+    (["deprescribing", "polypharmacy"], ["medication review", "medicines review"]),
+    (["Kent"], ["Medway", "Maidstone"]),
+    (["Merseyside"], ["Liverpool", "St Helens"]),
+    (["Greater Manchester", "Manchester"], ["Salford", "Tameside", "Wigan", "Bolton"]),
+    (["Yorkshire"], ["Leeds", "Bradford", "Calderdale", "Airedale", "Vale of York"]),
+    (["North East"], ["Newcastle", "Gateshead", "Sunderland", "Durham", "Northumbria", "Middlesbrough", "South Tees"]),
+    (["Black Country"], ["Walsall", "Wolverhampton"]),
+    (["Nottingham"], ["Nottinghamshire", "Rushcliffe"]),
+    (["Norfolk"], ["King's Lynn"]),
+    (["Hampshire"], ["Southampton", "Wessex"]),
+    (["Cornwall", "Devon"], ["South West"]),
+]
+
+
+def add_first_synonyms(apps, schema_editor):
+    groups = apps.get_model("casestudies", "SynonymGroup").objects
+    groups.bulk_create(groups.model(terms=terms) for terms in SAME)
+    groups.bulk_create(groups.model(terms=terms, leads_here=narrower) for narrower, terms in NARROWER)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("casestudies", "0002_rules_in_the_database")]
+
+    operations = [migrations.RunPython(add_first_synonyms, migrations.RunPython.noop, elidable=False)]
