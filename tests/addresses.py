@@ -249,6 +249,7 @@ PAGES = [
     Page("privacy", "privacy", _named("privacy")),
     Page("cookies", "cookies", _named("cookies")),
     Page("not found", "casestudies:casestudy_detail", lambda: "/case-studies/there-is-none/", 404),
+    Page("beyond reason", "", _list(f"q={'x' * 17_000}"), 414),
     Page("nowhere", "", lambda: "/nowhere/at/all", 404),
 ]
 

@@ -80,9 +80,7 @@ class PublishableFactory(DjangoModelFactory):
             withdrawn_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
             withdrawal_reason="The figures were wrong.",
         )
-        scheduled = factory.Trait(
-            status=models.Status.PUBLISHED, published_at=datetime(2199, 1, 1, 9, tzinfo=UTC)
-        )
+        scheduled = factory.Trait(status=models.Status.PUBLISHED, published_at=datetime(2199, 1, 1, 9, tzinfo=UTC))
 
 
 class CaseStudyFactory(PublishableFactory):

@@ -19,7 +19,6 @@ from bs4 import BeautifulSoup, Tag
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.files.base import ContentFile
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import override_settings
 from django.urls import reverse
@@ -186,7 +185,7 @@ def make_contacts() -> None:
         contact.phone = f"020 7946 {number:04}"
         contact.save()
     ContactFactory(
-        organisation=CaseStudy.objects.published().first().lead_organisation,  # type: ignore[union-attr]
+        organisation=CaseStudy.objects.published().first().lead_organisation,
         name="Somebody who left",
         email="left@moved-on.example",
         phone="020 7946 9999",

@@ -130,7 +130,7 @@ def portal() -> Iterator[type[Portal]]:
 
     class Started(Portal):
         def __init__(self, *arguments: object, **changes: str) -> None:
-            super().__init__(*arguments, **changes)  # type: ignore[arg-type]
+            super().__init__(*arguments, **changes)
             started.append(self)
 
     yield Started

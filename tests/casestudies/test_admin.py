@@ -898,13 +898,16 @@ def test_what_each_role_may_do():
     whole = [*parts, "casestudy", "report", "organisationname"]
     both = {f"{verb}_{name}" for verb in ("view", "add", "change", "delete") for name in whole}
     both |= {f"{verb}_{name}" for verb in ("view", "add", "change") for name in ("contact", "organisation")}
-    both |= {"view_theme", "view_setting", "view_enquiry", "change_enquiry"}
+    both |= {"view_theme", "view_setting", "view_synonymgroup", "view_enquiry", "change_enquiry"}
     assert granted["Editor"] == both
     assert granted["Publisher"] - both == {
         "publish_casestudy",
         "publish_report",
         "add_theme",
         "change_theme",
+        "add_synonymgroup",
+        "change_synonymgroup",
+        "delete_synonymgroup",
         "add_setting",
         "change_setting",
         "delete_contact",

@@ -58,7 +58,7 @@ def test_list_costs_the_same_at_any_length(client, django_assert_num_queries, co
         )  # fmt: skip
         ImpactFigureFactory(case_study=case_study)
     client.get(LIST)
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(30):
         response = client.get(LIST, {"q": "falls", "theme": theme.slug})
     assert len(shown(response)) == count
 
@@ -149,7 +149,9 @@ def test_years_the_wrong_way_round_are_told(client):
     response = client.get(LIST, {"from": "2019", "to": "2015"})
     assert shown(response) == ["One"]
     assert texts(soup(response), ".nhsuk-error-message") == ["Error: The last year must not be before the first."]
-    assert texts(soup(response), ".nhsuk-error-summary a[href='#to']") == ["The last year must not be before the first."]
+    assert texts(soup(response), ".nhsuk-error-summary a[href='#to']") == [
+        "The last year must not be before the first."
+    ]
     assert soup(response).select_one("#from")["value"] == "2019"
 
 

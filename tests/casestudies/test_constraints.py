@@ -17,6 +17,7 @@ from casestudies.models import (
     ReportEntry,
     ReportSource,
     Status,
+    SynonymGroup,
     Theme,
 )
 from tests.factories import (
@@ -121,6 +122,14 @@ BREAKS = {
     "impactfigure_only_effects_have_direction": (
         lambda: figure(kind="reach", direction="higher"),
         "Only a change or a level is lower or higher; a reach or saving is neither.",
+    ),
+    "synonymgroup_has_two_terms": (
+        lambda: SynonymGroup(terms=["alone"]),
+        "Give at least two words that mean the same.",
+    ),
+    "synonymgroup_once": (
+        lambda: SynonymGroup(terms=SynonymGroup.objects.create(terms=["one", "two"]).terms),
+        "This group exists already.",
     ),
     "impactfigure_known_kind": (lambda: figure(kind="guess", direction=""), "Choose a kind from the list."),
     "impactfigure_value_not_negative": (
@@ -295,40 +304,48 @@ def named():
 
 
 def names(of):
-    of.refresh_from_db(fields=["search_names"])
-    return of.search_names
+    of.refresh_from_db(fields=["search_names", "search_partners"])
+    return of.search_names, of.search_partners
 
 
 def test_search_knows_every_name(named):
-    assert names(named) == "Care home; Falls; Lead Trust; Partner Council"
+    assert names(named) == ("Care home; Falls; Lead Trust", "Partner Council")
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ("UPDATE casestudies_theme SET name = 'Slips'", "Care home; Lead Trust; Partner Council; Slips"),
-        ("UPDATE casestudies_setting SET name = 'Hospital'", "Falls; Hospital; Lead Trust; Partner Council"),
+        ("UPDATE casestudies_theme SET name = 'Slips'", ("Care home; Lead Trust; Slips", "Partner Council")),
+        ("UPDATE casestudies_setting SET name = 'Hospital'", ("Falls; Hospital; Lead Trust", "Partner Council")),
         (
             "UPDATE partners_organisation SET name = 'New Trust' WHERE name = 'Lead Trust'",
-            "Care home; Falls; New Trust; Partner Council",
+            ("Care home; Falls; New Trust", "Partner Council"),
         ),
         (
             "UPDATE partners_organisation SET kind = 'ahsn', psc_name = 'A Collaborative' WHERE name = 'Lead Trust'",
-            "A Collaborative; Care home; Falls; Lead Trust; Partner Council",
+            ("A Collaborative; Care home; Falls; Lead Trust", "Partner Council"),
         ),
-        ("DELETE FROM casestudies_casestudy_themes", "Care home; Lead Trust; Partner Council"),
-        ("DELETE FROM casestudies_casestudy_settings", "Falls; Lead Trust; Partner Council"),
-        ("DELETE FROM casestudies_casestudy_partner_organisations", "Care home; Falls; Lead Trust"),
+        ("DELETE FROM casestudies_casestudy_themes", ("Care home; Lead Trust", "Partner Council")),
+        ("DELETE FROM casestudies_casestudy_settings", ("Falls; Lead Trust", "Partner Council")),
+        ("DELETE FROM casestudies_casestudy_partner_organisations", ("Care home; Falls; Lead Trust", "")),
         (
             "UPDATE casestudies_casestudy SET search_names = 'anything at all'",
-            "Care home; Falls; Lead Trust; Partner Council",
+            ("Care home; Falls; Lead Trust", "Partner Council"),
         ),
         (
             """
             UPDATE casestudies_casestudy SET lead_organisation_id =
                 (SELECT id FROM partners_organisation WHERE name = 'Partner Council')
             """,
-            "Care home; Falls; Partner Council",
+            ("Care home; Falls; Partner Council", "Partner Council"),
+        ),
+        (
+            "UPDATE partners_organisation SET area = 'Cumbria'",
+            ("Care home; Falls; Lead Trust", "Cumbria; Partner Council"),
+        ),
+        (
+            "UPDATE partners_organisation SET region = 'north-west'",
+            ("Care home; Falls; Lead Trust", "North West; Partner Council"),
         ),
     ],
 )
@@ -340,11 +357,11 @@ def test_search_names_follow_plain_sql(named, change, expected):
 
 def test_search_names_follow_other_names_of_an_organisation(named):
     other = OrganisationNameFactory(organisation=named.lead_organisation, name="LT")
-    assert names(named) == "Care home; Falls; LT; Lead Trust; Partner Council"
+    assert names(named) == ("Care home; Falls; LT; Lead Trust", "Partner Council")
     type(other).objects.update(name="The Trust")
-    assert names(named) == "Care home; Falls; Lead Trust; Partner Council; The Trust"
+    assert names(named) == ("Care home; Falls; Lead Trust; The Trust", "Partner Council")
     other.delete()
-    assert names(named) == "Care home; Falls; Lead Trust; Partner Council"
+    assert names(named) == ("Care home; Falls; Lead Trust", "Partner Council")
 
 
 def test_what_is_scheduled_is_published_with_a_time_to_come():

@@ -30,7 +30,7 @@ class MailServer(Controller):
 
     def _trigger_server(self) -> None:
         # The address of a server that asked for any port is known only now.
-        self.port = self.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]  # it has started
+        self.port = self.server.sockets[0].getsockname()[1]
         super()._trigger_server()
 
     def stop(self, no_assert: bool = True) -> None:
