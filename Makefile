@@ -44,7 +44,7 @@ deployment: $(VENV)/dev.installed ## Check the settings of a server
 	@$(TEST_DATA) $(EXAMPLE) $(MANAGE) check --deploy --fail-level WARNING
 
 pytest: $(VENV)/dev.installed staticfiles/staticfiles.json ## Run the tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest -n logical $(ARGS)
+	@$(BIN)/python -m pytest -n logical --dist loadgroup $(ARGS)
 
 build: $(VENV)/local.installed staticfiles/staticfiles.json ## Build style sheets and scripts
 
