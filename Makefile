@@ -113,7 +113,7 @@ static/built/site.js: node_modules/.installed $(shell find static/scss static/js
 	@touch $@
 
 STATIC := $(shell find static -type f -not -path 'static/built/*')
-staticfiles/staticfiles.json: $(VENV)/local.installed static/built/site.js $(STATIC)
+staticfiles/staticfiles.json: $(VENV)/local.installed static/built/site.js $(STATIC) safetyhub/settings.py
 	@echo "Collecting static files"
 	@$(EXAMPLE) $(NO_DATABASE) $(MANAGE) collectstatic --no-input --clear --verbosity 0
 	@touch $@

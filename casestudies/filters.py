@@ -14,6 +14,7 @@ import django_filters as filters
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.text import get_text_list
@@ -239,7 +240,9 @@ class CaseStudyFilter(filters.FilterSet):
         if self.order == "relevance":
             return found.ranked(self.search.parts)
         return (
-            found.order_by("title", "pk") if self.order == "title" else found.order_by("-published_at", "title", "pk")
+            found.order_by(Lower("title"), "pk")
+            if self.order == "title"
+            else found.order_by("-published_at", "title", "pk")
         )
 
     def leave(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:

@@ -191,7 +191,8 @@ USE_TZ = True
 # --- Static files --------------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# What the build makes and what is served as it is; the sources of the build are not.
+STATICFILES_DIRS = [(name, BASE_DIR / "static" / name) for name in ("built", "images", "staff")]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
