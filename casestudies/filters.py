@@ -410,6 +410,13 @@ class CaseStudyFilter(filters.FilterSet):
                 found.append(Removal(label, str(year), self.url(**{name: None})))
         return found
 
+    def ways_on(self) -> list[tuple[Removal, int]]:
+        """Give for each filter that is on how many results there are without it; for a list that is empty."""
+        return [
+            (removal, CaseStudyFilter(QueryDict(removal.url.partition("?")[2]), self.queryset).results.count())
+            for removal in self.removals
+        ]
+
     def sentence(self, count: int) -> str:
         """
         Say in one plain sentence what the list shows; it is the page's heading and title.

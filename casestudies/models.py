@@ -31,9 +31,10 @@ from partners.models import Contact, Organisation
 from partners.slugs import FormerSlug, Slugged
 
 SEARCH_CONFIGURATION = "english"
-# What it counts that a word stands in a title, a summary, a name or a section.
-ZONE_WEIGHTS = {"A": 1.0, "B": 0.7, "C": 0.2, "D": 0.3}
-RANK_WEIGHT = 0.3
+# What it counts that a word stands in a section, among the partners, in the summary or a name, in the title; and
+# that it stands anywhere at all.
+RANK_WEIGHTS = [0.3, 0.2, 0.7, 1.0]
+FOUND_WEIGHT = 0.4
 FIRST_YEAR, LAST_YEAR = 1948, 2100
 
 
@@ -197,15 +198,14 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
         """
         Put the best match first.
 
-        Each part of a search is a query and how telling it is; it counts for every zone it stands in: title over
-        summary over names over sections. Among equals, the one that says it more often comes first.
+        Each part of a search is a query and how telling it is; it counts where it is found, more so in the title
+        than in the summary or a name, and more there than in the sections.
         """
         score = Value(0.0) + Value(0.0)
         for query, telling in parts:
-            for zone, weight in ZONE_WEIGHTS.items():
-                stands_there = When(search_vector=ReadyQuery(in_zone(query, zone)), then=Value(weight * telling))
-                score += Case(stands_there, default=Value(0.0), output_field=FloatField())
-            score += Value(RANK_WEIGHT * telling) * SearchRank(F("search_vector"), ReadyQuery(query))
+            rank = SearchRank(F("search_vector"), ReadyQuery(query), weights=RANK_WEIGHTS)
+            worth = Value(telling) * (Value(FOUND_WEIGHT) + rank)
+            score += Case(When(search_vector=ReadyQuery(query), then=worth), default=0.0, output_field=FloatField())
         return self.order_by(score.desc(), "-published_at", "pk")
 
     def for_cards(self) -> "CaseStudyQuerySet":

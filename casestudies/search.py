@@ -9,11 +9,12 @@ query, so that the page can say so.
 import html
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.html import escape, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 from rapidfuzz import process
@@ -28,6 +29,8 @@ HEADLINE_OPTIONS = (
 )
 # With fewer results than this, words are left out one by one, and a spelling may be suggested.
 FEW = 4
+MUCH_MORE = 5  # times as many case studies have a word, so that it may have been meant
+LONGEST = 2_000  # milliseconds, for one query of a search
 CLOSER_WEIGHT = 0.4  # of a word as it was typed, beside its synonyms; and of two words side by side
 # Words of the sentence around what is looked for. Left out when others remain; they say nothing about safety.
 SMALL_TALK = frozenset(
@@ -91,6 +94,19 @@ class _Reading:
     closer: list[str] = field(default_factory=list)  # words as they were typed, and side by side
 
 
+@contextmanager
+def limited_time() -> Iterator[None]:
+    """
+    Stop every query inside that runs longer than LONGEST; the database then raises an OperationalError.
+
+    A search that asks too much must not keep a connection from those who ask little.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(LONGEST)])
+        yield
+
+
 def understand(words: str, case_studies: CaseStudyQuerySet) -> Search:
     """Read what was typed, for a search among these case studies; they must be those that visitors may see."""
     reading = _read(words)
@@ -98,14 +114,13 @@ def understand(words: str, case_studies: CaseStudyQuerySet) -> Search:
         return Search(words)
     found = _count(case_studies, reading.query)
     corrected = suggestion = ""
-    if found < FEW and (other := _respell(words, case_studies)):
+    if not found and (other := _respell(words, case_studies)):
         other_reading = _read(other)
-        if other_reading is not None and _count(case_studies, other_reading.query) > found:
-            if found == 0:
-                corrected, reading = other, other_reading
-                found = _count(case_studies, reading.query)
-            else:
-                suggestion = other
+        if other_reading is not None and (_count(case_studies, other_reading.query) or len(other_reading.parts) > 1):
+            corrected, reading = other, other_reading
+            found = _count(case_studies, reading.query)
+    elif found < FEW:
+        suggestion = _respell(words, case_studies, rarer_than=FEW)
     query = _widen(reading) if found < FEW and len(reading.parts) > 1 else reading.query
     return Search(
         words=words,
@@ -127,7 +142,7 @@ def _read(words: str) -> _Reading | None:
                 groups.lexemes
             FROM websearch_to_tsquery(%(config)s::regconfig, %(words)s) asked
             LEFT JOIN LATERAL (
-                SELECT terms, typed, plainto_tsquery(%(config)s::regconfig, typed) AS target,
+                SELECT terms, typed, target,
                     (
                         SELECT string_agg(
                             '(' || phraseto_tsquery(%(config)s::regconfig, term)::text || ')', ' | ' ORDER BY term
@@ -135,9 +150,9 @@ def _read(words: str) -> _Reading | None:
                     ) AS substitute,
                     tsvector_to_array(to_tsvector(%(config)s::regconfig, typed)) AS lexemes
                 FROM casestudies_synonymgroup,
-                    unnest(CASE WHEN leads_here = '{}' THEN terms ELSE leads_here END) typed
-                WHERE is_active AND asked @> plainto_tsquery(%(config)s::regconfig, typed)
-                    AND numnode(plainto_tsquery(%(config)s::regconfig, typed)) > 0
+                    unnest(CASE WHEN leads_here = '{}' THEN terms ELSE leads_here END) typed,
+                    plainto_tsquery(%(config)s::regconfig, typed) target
+                WHERE is_active AND asked @> target AND numnode(target) > 0
             ) groups ON true
             WHERE numnode(asked) > 0
             """,
@@ -147,12 +162,22 @@ def _read(words: str) -> _Reading | None:
     if not rows:
         return None
     synonyms = _choose_synonyms(words, rows)
-    refused = {word.lower() for word in re.findall(r"(?:^|\s)-\"?([^\s\"]+)", words)}
-    synonyms = [replace(group, is_asked_for=refused.isdisjoint(group.typed.lower().split())) for group in synonyms]
+    if refused := re.findall(r"(?:^|\s)-\"?([^\s\"]+)", words):
+        lexemes = _lexemes(refused)
+        synonyms = [replace(group, is_asked_for=lexemes.isdisjoint(group.lexemes)) for group in synonyms]
     parts = _parts(words, synonyms) if _is_plain(words) else []
     if parts:
         return _Reading(_all_of([part for _, part in parts]), synonyms, parts, _closer(words, synonyms))
     return _Reading(_rewrite(rows[0][0], synonyms), synonyms)
+
+
+def _lexemes(words: list[str]) -> set[str]:
+    """Give what PostgreSQL makes of words: their stems, without common words."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT lexeme FROM unnest(to_tsvector(%s::regconfig, %s))", [SEARCH_CONFIGURATION, " ".join(words)]
+        )
+        return {lexeme for (lexeme, *_) in cursor.fetchall()}
 
 
 def _choose_synonyms(words: str, rows: list[tuple[str, list[str], str, str, str, list[str]]]) -> list[Synonyms]:
@@ -252,12 +277,9 @@ def _telling(reading: _Reading, case_studies: CaseStudyQuerySet) -> tuple[tuple[
     if not reading.parts:
         return ((reading.query, 1.0),)
     total = case_studies.count()
-
-    def telling(query: str) -> float:
-        return math.log1p(total / (1 + _count(case_studies, query, up_to=None)))
-
-    parts = [(part, telling(part)) for _, part in reading.parts]
-    return tuple(parts + [(query, CLOSER_WEIGHT * telling(query)) for query in reading.closer])
+    parts = [(part, math.log1p(total / (1 + _count(case_studies, part, up_to=None)))) for _, part in reading.parts]
+    usual = sum(telling for _, telling in parts) / len(parts)
+    return tuple(parts + [(query, CLOSER_WEIGHT * usual) for query in reading.closer])
 
 
 def _count(case_studies: CaseStudyQuerySet, query: str, up_to: int | None = FEW) -> int:
@@ -274,38 +296,61 @@ def _any_of(parts: list[str]) -> str:
     return " | ".join(f"({part})" for part in parts)
 
 
-def _respell(words: str, case_studies: CaseStudyQuerySet) -> str:
-    """Put right the words that no visible case study has; empty when there is nothing to put right."""
-    vocabulary = list(SearchWord.objects.values_list("word", flat=True))
+def _respell(words: str, case_studies: CaseStudyQuerySet, rarer_than: int = 1) -> str:
+    """
+    Put right the words that hardly any visible case study has; empty when there is nothing to put right.
 
-    def respell(match: re.Match[str]) -> str:
-        word = match[0]
-        # Abbreviations are short and look alike; to respell one is to guess.
-        if len(word) < 5 or word.isupper() or _stands_in(word, case_studies):
-            return word
-        return _nearest(word.lower(), vocabulary, case_studies) or word
+    `rarer_than` 1 takes the words that none has, a larger number rare ones too, where a far more common one is near.
+    """
+    # Abbreviations are short and look alike; to respell one is to guess.
+    doubtful = {word for word in re.findall(r"\b[A-Za-z]{5,}\b", words) if not word.isupper()}
+    right = {}
+    vocabulary: list[str] = []
+    for word, query, is_synonym in _queries(doubtful):
+        number = _count(case_studies, query, up_to=rarer_than)
+        if is_synonym or number >= rarer_than:
+            continue
+        vocabulary = vocabulary or list(SearchWord.objects.values_list("word", flat=True))
+        if nearest := _nearest(word.lower(), vocabulary, case_studies, least=MUCH_MORE * number):
+            right[word] = nearest
+    return re.sub(r"\b[A-Za-z]+\b", lambda match: right.get(match[0], match[0]), words) if right else ""
 
-    respelled = re.sub(r"\b[A-Za-z]+\b", respell, words)
-    return respelled if respelled != words else ""
+
+def _queries(words: Iterable[str]) -> list[tuple[str, str, bool]]:
+    """Give for each word that can be searched for its query, and whether it stands in a group of synonyms."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT word, query::text, EXISTS (
+                SELECT FROM casestudies_synonymgroup, unnest(terms || leads_here) term
+                WHERE is_active AND position(lower(word) IN lower(term)) > 0
+            ) FROM unnest(%(words)s::text[]) word, plainto_tsquery(%(config)s::regconfig, word) query
+            WHERE numnode(query) > 0
+            """,
+            {"config": SEARCH_CONFIGURATION, "words": sorted(words)},
+        )
+        return list(cursor.fetchall())
 
 
-def _nearest(word: str, vocabulary: list[str], case_studies: CaseStudyQuerySet) -> str:
-    """Give the word of the content nearest to one, at most two letters away; empty when none is."""
+def _nearest(word: str, vocabulary: list[str], case_studies: CaseStudyQuerySet, least: int) -> str:
+    """
+    Give the other word of the content nearest to one, the more common of two; empty when none is near.
+
+    It stands in `least` visible case studies or more, and in one at least.
+
+    Near is one letter away, or two in a word of six letters or more.
+    """
     most = 1 if len(word) < 6 else 2
-    near = process.extract(word, vocabulary, scorer=OSA.distance, score_cutoff=most, limit=8)
-    candidates = [(distance, -_count_word(found, case_studies), found) for found, distance, _ in near]
-    visible = sorted(candidate for candidate in candidates if candidate[1])
-    return visible[0][2] if visible else ""
-
-
-def _stands_in(word: str, case_studies: CaseStudyQuerySet) -> bool:
-    return _count_word(word, case_studies) > 0
-
-
-def _count_word(word: str, case_studies: CaseStudyQuerySet) -> int:
-    """Count the visible case studies with a word or one of its synonyms; a common word ("with") counts as there."""
-    reading = _read(word)
-    return 1 if reading is None else _count(case_studies, reading.query, up_to=100)
+    near = {
+        found: distance
+        for found, distance, _ in process.extract(word, vocabulary, scorer=OSA.distance, score_cutoff=most, limit=8)
+    }
+    candidates = [
+        (near[found], -number, found)
+        for found, query, _ in _queries(near)
+        if near[found] and (number := _count(case_studies, query, up_to=100)) >= max(least, 1)
+    ]
+    return min(candidates)[2] if candidates else ""
 
 
 def extracts(case_studies: Iterable[CaseStudy], query: str) -> dict[int, SafeString]:

@@ -5,12 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Paginator
+from django.db import OperationalError
 from django.db.models import Count, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 from django.views.generic import ListView, TemplateView, View
+from psycopg.errors import QueryCanceled
 
 from casestudies import search
 from casestudies.filters import CaseStudyFilter
@@ -79,7 +81,17 @@ class CaseStudyListView(View):
     http_method_names = ["get", "head", "options"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show a page of results; a page past the end leads to the last."""
+        """Show a page of results, or say that the search took too long."""
+        try:
+            with search.limited_time():
+                return self.answer(request)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, QueryCanceled):
+                raise
+            return render(request, "casestudies/casestudy_list_too_slow.jinja", status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Find and show the results; a page past the end leads to the last."""
         chosen = CaseStudyFilter(request.GET, queryset=CaseStudy.objects.published())
         chosen.count_options()
         pages = Paginator(chosen.results.for_cards(), PER_PAGE)
@@ -97,6 +109,7 @@ class CaseStudyListView(View):
                 "case_studies": found,
                 "extracts": search.extracts(found, chosen.search.anything) if chosen.search.has_meaning else {},
                 "sentence": chosen.sentence(pages.count),
+                "ways_on": chosen.ways_on() if not found else [],
             },
         )
 

@@ -144,6 +144,9 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pages are text and shrink to a fifth. Nothing secret stands beside what a visitor types, and Django masks the
+    # tokens of staff forms, so compression tells nobody anything (BREACH).
+    "django.middleware.gzip.GZipMiddleware",
     "safetyhub.middleware.ClearAnswers",
     "django.middleware.http.ConditionalGetMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

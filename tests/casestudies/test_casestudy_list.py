@@ -58,7 +58,7 @@ def test_list_costs_the_same_at_any_length(client, django_assert_num_queries, co
         )  # fmt: skip
         ImpactFigureFactory(case_study=case_study)
     client.get(LIST)
-    with django_assert_num_queries(30):
+    with django_assert_num_queries(32):
         response = client.get(LIST, {"q": "falls", "theme": theme.slug})
     assert len(shown(response)) == count
 
@@ -180,7 +180,7 @@ def test_a_page_past_the_end_leads_to_the_last(client):
 def test_nothing_found_says_what_to_leave_out(client):
     ThemeFactory(slug="falls", name="Falls")
     page = soup(client.get(LIST, {"theme": "falls"}))
-    assert texts(page, ".app-empty li") == ["Leave out the theme Falls", "Browse by theme instead"]
+    assert texts(page, ".app-empty li") == ["Leave out the theme Falls (0 case studies)", "Browse by theme instead"]
 
 
 def test_search_knows_every_name_of_an_organisation(client):

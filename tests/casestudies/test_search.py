@@ -1,0 +1,199 @@
+"""What search makes of the words people type, and what the page says it did."""
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from casestudies import search
+from casestudies.models import CaseStudy, SynonymGroup
+from tests.factories import CaseStudyFactory, OrganisationFactory, ThemeFactory
+from tests.pages import soup, text, texts
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("casestudies:casestudy_list")
+
+
+@pytest.fixture(autouse=True)
+def _no_synonyms_but_a_test_s_own():
+    SynonymGroup.objects.all().delete()
+
+
+def make(title, **kwargs):
+    return CaseStudyFactory(title=title, published=True, **kwargs)
+
+
+def find(client, words, **filters):
+    return soup(client.get(LIST, {"q": words} | filters))
+
+
+def titles(page):
+    return texts(page, ".app-result__heading")
+
+
+def notes(page):
+    return texts(page, ".app-search-note")
+
+
+def test_a_synonym_finds_what_is_written_with_another_word(client):
+    SynonymGroup.objects.create(terms=["UTI", "urinary tract infection"])
+    make("Fewer urinary tract infections")
+    page = find(client, "UTIs")
+    assert titles(page) == ["Fewer urinary tract infections"]
+    assert notes(page) == ["Also searched for “urinary tract infection”."]
+
+
+def test_a_phrase_is_a_synonym_whose_words_stand_apart_in_the_search(client):
+    SynonymGroup.objects.create(terms=["care home", "nursing home"])
+    make("Falls in nursing homes")
+    assert titles(find(client, "falls care home")) == ["Falls in nursing homes"]
+
+
+def test_a_narrower_word_leads_one_way_only(client):
+    SynonymGroup.objects.create(terms=["fall"], leads_here=["trip"])
+    make("Fewer falls")
+    make("A trip to hospital")
+    assert titles(find(client, "trip")) == ["A trip to hospital", "Fewer falls"]
+    assert titles(find(client, "fall")) == ["Fewer falls"]
+
+
+def test_a_group_out_of_use_is_not_used(client):
+    SynonymGroup.objects.create(terms=["UTI", "urinary tract infection"], is_active=False)
+    make("Fewer urinary tract infections")
+    assert titles(find(client, "UTI")) == []
+
+
+def test_synonyms_hold_behind_a_minus_and_are_not_announced(client):
+    SynonymGroup.objects.create(terms=["fall", "slip"])
+    make("Dementia and slips")
+    make("Dementia alone")
+    page = find(client, "dementia -falls")
+    assert (titles(page), notes(page)) == (["Dementia alone"], [])
+
+
+def test_synonyms_of_a_word_hold_inside_a_longer_term(client):
+    SynonymGroup.objects.create(terms=["medicine", "medication"])
+    SynonymGroup.objects.create(terms=["medication review", "SMR"])
+    make("A review of every medicine")
+    assert titles(find(client, "medication review")) == ["A review of every medicine"]
+
+
+def test_a_misspelling_is_put_right_where_nothing_has_it(client):
+    make("Fewer antibiotics")
+    page = find(client, "antibotics")
+    assert titles(page) == ["Fewer antibiotics"]
+    assert notes(page) == ["Nothing has “antibotics”, so these are the results for antibiotics."]
+    assert text(page, "h1") == "1 case study for “antibiotics”"
+    assert page.select_one("#q")["value"] == "antibotics"
+
+
+@pytest.mark.parametrize("state", [{}, {"withdrawn": True}, {"scheduled": True}])
+def test_spelling_is_never_taken_from_what_visitors_may_not_see(client, state):
+    CaseStudyFactory(title="About thalidomide", **state)
+    page = find(client, "thalidomid")
+    assert (titles(page), notes(page)) == ([], [])
+
+
+def test_an_abbreviation_is_not_respelled(client):
+    make("A team briefing")
+    assert notes(find(client, "TEAMZ")) == []
+
+
+def test_did_you_mean_where_a_word_that_is_near_is_far_more_common(client):
+    make("An odd word: causality")
+    for number in range(5):
+        make(f"Casualty {number}")
+    page = find(client, "causalty")
+    assert text(page, "h1") == "5 case studies for “casualty”"
+    page = find(client, "causality")
+    assert titles(page) == ["An odd word: causality"]
+    assert notes(page) == ["Did you mean casualty?"]
+    assert page.select_one(".app-search-note a")["href"] == f"{LIST}?q=casualty"
+
+
+def test_some_of_the_words_are_enough_where_hardly_anything_has_them_all(client):
+    make("Hydration in care homes")
+    make("Handover at night")
+    make("Passing mention", approach="<p>Hydration came up.</p>")
+    page = find(client, "hydration handover")
+    assert sorted(titles(page)) == ["Handover at night", "Hydration in care homes"]
+    assert notes(page) == ["Hardly anything has all your words, so these have some of them, best match first."]
+
+
+def test_what_has_all_the_words_comes_first(client):
+    make("Hydration", summary="Hydration, hydration and hydration.")
+    make("Hydration and handover")
+    assert titles(find(client, "hydration handover"))[0] == "Hydration and handover"
+
+
+def test_small_talk_does_not_count_as_words_to_find(client):
+    make("Fewer falls")
+    assert titles(find(client, "how can we stop my mum from falling")) == ["Fewer falls"]
+
+
+def test_a_search_of_small_talk_alone_still_searches(client):
+    make("Help at hand")
+    assert titles(find(client, "help")) == ["Help at hand"]
+
+
+def test_operators_are_those_of_any_search_engine(client):
+    make("Red bag pathway")
+    make("Bag of red things")
+    make("Safety huddles")
+    assert titles(find(client, '"red bag"')) == ["Red bag pathway"]
+    assert sorted(titles(find(client, "huddles or pathway"))) == ["Red bag pathway", "Safety huddles"]
+    assert titles(find(client, "bag -pathway")) == ["Bag of red things"]
+
+
+def test_a_telling_word_counts_more_than_a_common_one(client):
+    for number in range(6):
+        make(f"Care homes {number}", summary="Care homes.")
+    make("Remote monitoring", summary="Catheters.")
+    assert titles(find(client, "care catheters"))[0] == "Remote monitoring"
+
+
+def test_the_lead_s_names_count_more_than_a_partner_s(client):
+    network = OrganisationFactory(name="Wessex Network")
+    make("Took part", partner_organisations=[network])
+    make("Led", lead_organisation=network)
+    assert titles(find(client, "Wessex")) == ["Led", "Took part"]
+
+
+def test_an_empty_list_says_how_many_there_are_without_each_filter(client):
+    falls = ThemeFactory(name="Falls", slug="falls")
+    make("One", themes=[falls])
+    make("Two about sepsis")
+    page = find(client, "sepsis", theme="falls")
+    assert texts(page, ".app-empty li") == [
+        "Leave out the search “sepsis” (1 case study)",
+        "Leave out the theme Falls (1 case study)",
+        "Browse by theme instead",
+    ]
+
+
+def test_a_search_that_takes_too_long_is_stopped_and_says_so(client, monkeypatch):
+    def slow(*args):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(60)")
+
+    monkeypatch.setattr(search, "LONGEST", 50)
+    monkeypatch.setattr(search, "understand", slow)
+    response = client.get(LIST, {"q": "falls"})
+    assert response.status_code == 503
+    assert text(soup(response), "h1") == "The search took too long"
+
+
+WORDS = st.text(alphabet=st.sampled_from("ab'\"&|!<>():*- orÄ🙂漢\\%_"), max_size=60)
+
+
+@given(WORDS)
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_no_words_break_a_search(db, words):
+    SynonymGroup.objects.get_or_create(terms=["ab", "a'b & c", "o'r"])
+    found = search.understand(words, CaseStudy.objects.published())
+    assert list(CaseStudy.objects.published().matching(found.query).ranked(found.parts)) == [] or found.has_meaning
