@@ -51,6 +51,11 @@ def check(page: BrowserPage) -> None:
     """Hold a page against everything, at the width of a desk and of a small phone."""
     for width, height in ((DESK, 900), (PHONE, 640)):
         page.set_viewport_size({"width": width, "height": height})
+        # The menu puts away what does not fit a moment after the window has changed.
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('header nav a')]"
+            ".every(link => link.getBoundingClientRect().right <= innerWidth)"
+        )
         assert findings(page) == []
         assert wider_than_the_screen(page) == []
 
