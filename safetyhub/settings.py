@@ -90,7 +90,7 @@ try:
     DEBUG = env.bool("DEBUG", False)
     # Off only on a machine of one's own, where there is no certificate.
     HTTPS = env.bool("HTTPS", True)
-    # The number of reverse proxies that set X-Forwarded-Proto; 0 trusts no header.
+    # On where a reverse proxy sets X-Forwarded-Proto and nobody can get past it.
     TRUST_PROXY = env.bool("TRUST_PROXY", False)
 
     # --- Database --------------------------------------------------------------------------------------------
@@ -102,8 +102,13 @@ try:
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must be a PostgreSQL address: postgres://user:password@host/name.")
     DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4)
+    # A connection that broke while it lay in the pool, as all do when PostgreSQL restarts, is not handed out.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # While the database is away each waiting page holds a thread, which /healthz needs too: wait briefly. And do not
+    # pause ever longer between attempts: whoever asks next tries at once.
+    pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3, "reconnect_timeout": 3}  # seconds
     DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
-        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10} if DATABASE_POOL_SIZE else False,
+        "pool": pool if DATABASE_POOL_SIZE else False,
     }
 
     # --- Mail ------------------------------------------------------------------------------------------------
