@@ -421,7 +421,7 @@ class CaseStudyFilter(filters.FilterSet):
         """
         Say in one plain sentence what the list shows; it is the page's heading and title.
 
-        `12 case studies about medicines safety in care homes, led in the North West`
+        `12 case studies about medicines safety in care homes, led from the North West`
         """
         noun = "case study" if count == 1 else "case studies"
         parts = [f"{count:,} {noun}"]
@@ -429,7 +429,12 @@ class CaseStudyFilter(filters.FilterSet):
             asked = self.search.corrected or self.words
             shown = asked if len(asked) <= 60 else f"{asked[:57]}…"
             parts.append(f"for “{shown}”")
-        parts += [part for part in (self._phrase(name) for name in self.FACETS) if part]
+        for name in self.FACETS:
+            if part := self._phrase(name):
+                # Without a comma, what was led from a region would be the homes or the result named just before.
+                if name == "region" and any(self.facets[other].chosen for other in self.FACETS[:5]):
+                    parts[-1] += ","
+                parts.append(part)
         parts.append(self._years_phrase())
         return " ".join(part for part in parts if part)
 

@@ -108,7 +108,7 @@ def test_the_sentence_is_heading_and_title(client):
     lead = OrganisationFactory(region=Organisation.Region.NORTH_WEST)
     make("One", themes=[theme], settings=[setting], lead_organisation=lead)
     page = soup(client.get(LIST, {"theme": "medicines-safety", "setting": "care-home", "region": "north-west"}))
-    sentence = "1 case study about medicines safety in care homes led from the North West"
+    sentence = "1 case study about medicines safety in care homes, led from the North West"
     assert text(page, "h1") == sentence
     assert text(page, "title").startswith(f"{sentence} – ")
 
