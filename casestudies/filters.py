@@ -400,7 +400,7 @@ class CaseStudyFilter(filters.FilterSet):
     @property
     def removals(self) -> list[Removal]:
         """Give the filters that are on, each with the address without it."""
-        found = [Removal("Search", f"“{self.words}”", self.url(q="", sort=""))] if self.words else []
+        found = [Removal("Search", _quoted(self.words), self.url(q="", sort=""))] if self.words else []
         for name, facet in self.facets.items():
             for option in facet.chosen:
                 rest = [value for value in self._values(name) if value != option.value]
@@ -426,9 +426,7 @@ class CaseStudyFilter(filters.FilterSet):
         noun = "case study" if count == 1 else "case studies"
         parts = [f"{count:,} {noun}"]
         if self.words:
-            asked = self.search.corrected or self.words
-            shown = asked if len(asked) <= 60 else f"{asked[:57]}…"
-            parts.append(f"for “{shown}”")
+            parts.append(f"for {_quoted(self.search.corrected or self.words)}")
         for name in self.FACETS:
             if part := self._phrase(name):
                 # Without a comma, what was led from a region would be the homes or the result named just before.
@@ -470,6 +468,11 @@ def _counts(found: QuerySet[CaseStudy], path: str) -> dict[str, int]:
     """Count results by the value at a path; across a many-to-many link each result counts once for each value."""
     rows: Iterable[tuple[str, int]] = found.values_list(path).annotate(number=Count("pk"))
     return dict(rows)
+
+
+def _quoted(words: str) -> str:
+    """Quote what was typed, shortened where it would fill the page."""
+    return f"“{words if len(words) <= 60 else f'{words[:57]}…'}”"
 
 
 def _with_the(region: str) -> str:
