@@ -141,7 +141,9 @@ def test_what_is_unknown_is_left_out_and_named(client):
     make("One")
     response = client.get(LIST, {"theme": "nonsense", "stage": "soon"})
     assert shown(response) == ["One"]
-    assert texts(soup(response), ".app-note p") == ["We left out what we do not know: Theme: nonsense; Stage: soon."]
+    assert texts(soup(response), ".app-note p") == [
+        "We do not know these filters, so they are left out: Theme: nonsense; Stage: soon."
+    ]
 
 
 def test_years_the_wrong_way_round_are_told(client):
@@ -166,7 +168,7 @@ def test_only_common_words_are_answered_with_help(client):
     make("One")
     page = soup(client.get(LIST, {"q": "the of"}))
     assert text(page, "h1") == "0 case studies for “the of”"
-    assert "only words that stand on every page" in text(page, ".app-note")
+    assert "has only common words" in text(page, ".app-note")
 
 
 def test_a_page_past_the_end_leads_to_the_last(client):

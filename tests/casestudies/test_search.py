@@ -118,7 +118,7 @@ def test_some_of_the_words_are_enough_where_hardly_anything_has_them_all(client)
     make("Passing mention", approach="<p>Hydration came up.</p>")
     page = find(client, "hydration handover")
     assert sorted(titles(page)) == ["Handover at night", "Hydration in care homes"]
-    assert notes(page) == ["Hardly anything has all your words, so these have some of them, best match first."]
+    assert notes(page) == ["Few case studies have all your words, if any. These have some of them, best match first."]
 
 
 def test_what_has_all_the_words_comes_first(client):
