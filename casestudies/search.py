@@ -374,7 +374,7 @@ def extracts(case_studies: Iterable[CaseStudy], query: str) -> dict[int, SafeStr
             " FROM unnest(%s::bigint[], %s::text[]) AS documents (id, body)",
             [SEARCH_CONFIGURATION, query, HEADLINE_OPTIONS, list(texts), list(texts.values())],
         )
-        return {pk: _marked(headline) for pk, headline in cursor.fetchall() if HIT_START in headline}
+        return {pk: _marked(headline, texts[pk]) for pk, headline in cursor.fetchall() if HIT_START in headline}
 
 
 def _plain(text: str) -> str:
@@ -383,6 +383,10 @@ def _plain(text: str) -> str:
     return plain.replace(HIT_START, "").replace(HIT_END, "")
 
 
-def _marked(headline: str) -> SafeString:
-    escaped = escape(headline)
+def _marked(headline: str, text: str) -> SafeString:
+    """Mark the hits, and show by dots where the passages begin or end inside the text."""
+    plain = headline.replace(HIT_START, "").replace(HIT_END, "").strip()
+    before = "" if text.strip().startswith(plain.partition(" … ")[0]) else "… "
+    after = "" if plain.endswith((".", "!", "?")) or text.strip().endswith(plain.rpartition(" … ")[2]) else " …"
+    escaped = escape(f"{before}{headline.strip()}{after}")
     return mark_safe(escaped.replace(HIT_START, "<mark>").replace(HIT_END, "</mark>"))  # noqa: S308  # escaped above
