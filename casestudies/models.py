@@ -378,14 +378,14 @@ class CaseStudy(Publishable, Slugged):
 
     @property
     def years(self) -> str:
-        """Give when it ran: `2016 to 2018`, `since 2016`, `to 2018`, `2016`, or nothing where no source dates it."""
+        """Give when it ran: `2016 to 2018`, `since 2016`, `until 2018`, `2016`, or nothing where nobody dates it."""
         if self.start_year and self.end_year:
             if self.start_year == self.end_year:
                 return str(self.start_year)
             return f"{self.start_year} to {self.end_year}"
         if self.start_year:
             return f"since {self.start_year}"
-        return f"to {self.end_year}" if self.end_year else ""
+        return f"until {self.end_year}" if self.end_year else ""
 
     @property
     def headline_figure(self) -> "ImpactFigure | None":
