@@ -52,17 +52,22 @@ def related_to(case_study: CaseStudy, *, limit: int = 3) -> list[Related]:
 
 
 def reason(one: CaseStudy, other: CaseStudy) -> str:
-    """Say in words what two case studies share: `Also about falls and frailty, in care homes, using training`."""
+    """
+    Say in words what two case studies share: `Also about falls and frailty, in general practice, with training`.
+
+    A setting that is also a shared theme (care homes) is said once.
+    """
     theirs = set(other.themes.all())
     themes = [lower_first(theme.name) for theme in one.themes.all() if theme in theirs]
     places = set(other.settings.all())
     settings = [setting_phrase(setting) for setting in one.settings.all() if setting in places]
+    settings = [phrase for phrase in settings if phrase.removeprefix("in ") not in themes]
     introduced = [
         lower_first(str(InterventionType(value).label))
         for value in one.intervention_types
         if value in other.intervention_types
     ]
-    parts = [f"about {get_text_list(themes, 'and')}"] if themes else []
+    parts = [f"about {_listed(themes)}"] if themes else []
     if settings:
         parts.append(listed_places(settings, "and"))
     if one.lead_organisation_id == other.lead_organisation_id:
@@ -80,6 +85,13 @@ def lower_first(text: str) -> str:
 def setting_phrase(setting: Setting) -> str:
     """Give how a care setting reads in a sentence: `in care homes`."""
     return setting.phrase or f"in {lower_first(setting.name)}"
+
+
+def _listed(names: list[str]) -> str:
+    """List names with "and", and a comma before it where a name has an "and" of its own."""
+    if len(names) > 1 and any(" and " in name for name in names):
+        return f"{', '.join(names[:-1])}, and {names[-1]}"
+    return str(get_text_list(names, "and"))
 
 
 def listed_places(phrases: list[str], last_word: str) -> str:
