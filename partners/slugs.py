@@ -6,8 +6,10 @@ the database, so that no way of saving gets round it. The page's view finds a re
 the old address to the new one.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.migrations.operations import RunSQL
 
@@ -70,6 +72,20 @@ class Slugged(models.Model):
     def get_absolute_url(self) -> str:
         """Give the path of its page."""
         raise NotImplementedError
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """
+        Refuse another record's former slug too: the trigger would forget that one, and links to it would break.
+
+        Raises ValidationError.
+        """
+        super().validate_unique(exclude)
+        if "slug" in (exclude or ()):
+            return
+        former = self.former_slug_model._default_manager.filter(slug=self.slug)
+        if former.exclude(current=self.pk).exists():
+            message = "Another page had this address name before, and links to it still lead there."
+            raise ValidationError({"slug": ValidationError(message, code="former")})
 
 
 def create_function() -> RunSQL:

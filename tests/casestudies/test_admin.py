@@ -560,6 +560,16 @@ def test_a_limited_editor_sees_and_changes_only_their_organisations(client, visi
     assert [each["id"] for each in found.json()["results"]] == [str(mine.pk)]
 
 
+def test_a_draft_does_not_take_over_an_address_that_leads_to_a_page(editor, visitor):
+    moved = complete(slug="falls", published=True)
+    CaseStudy.objects.filter(pk=moved.pk).update(slug="fewer-falls")
+    page = soup(editor.post(ADD, typed(moved.lead_organisation, slug="falls")))
+    assert texts(page, ".field-slug .errorlist li") == [
+        "Another page had this address name before, and links to it still lead there."
+    ]
+    assert visitor.get("/case-studies/falls/").headers["Location"] == "/case-studies/fewer-falls/"
+
+
 def test_a_limited_editor_leads_only_to_their_organisations(client):
     own, foreign = OrganisationFactory(name="Own"), OrganisationFactory()
     client.force_login(staff("Editor", own))

@@ -274,6 +274,22 @@ def test_a_slug_in_use_is_nobodys_past():
     assert former_slugs() == set()
 
 
+@pytest.mark.parametrize("factory", [CaseStudyFactory, ReportFactory, ThemeFactory, OrganisationFactory])
+def test_only_its_own_former_slug_can_be_taken_again(factory):
+    moved = factory(slug="falls")
+    type(moved).objects.filter(pk=moved.pk).update(slug="fewer-falls")
+    moved.refresh_from_db()
+    moved.slug = "falls"
+    moved.full_clean()
+    other = factory()
+    other.slug = "falls"
+    with pytest.raises(ValidationError) as refusal:
+        other.full_clean()
+    assert refusal.value.message_dict == {
+        "slug": ["Another page had this address name before, and links to it still lead there."]
+    }
+
+
 def test_going_back_to_a_slug_makes_the_other_one_former():
     moved = CaseStudyFactory(slug="falls")
     CaseStudy.objects.filter(pk=moved.pk).update(slug="fewer-falls")
