@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from functools import cache
+from itertools import batched
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -42,27 +43,26 @@ thrown = hypothesis_settings(
 thrown_at_each = hypothesis_settings(thrown, max_examples=25)
 
 # Text as it stands in an address, percent-encoded, some of it wrongly.
-HOSTILE = st.sampled_from(
-    [
-        *("", "0", "-1", "1", "999999", "9" * 400, "-" + "9" * 30, "1e400", "NaN", "%D9%A3", "%C2%B2", "1.5", "0x10"),
-        *("%00", "a%00b", "%C3", "%FF", "%E2%82", "%ED%A0%80", "%F5%80%80%80", "%", "%G1", "%u0041", "%0A", "%7F"),
-        *("%0D%0ASet-Cookie:%20a=b", "%1B%5B2J", "%E2%80%AE", "%EF%BF%BE", "%F3%A0%80%81", "..", ".", "%2F", "%5C"),
-        *("%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%27%20OR%201=1--", "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"),
-        *("%7B%7B7*7%7D%7D", "%25s", "*", ":*", "%26%7C!(", "%22unclosed", "-", "--", "a%20-", "or", "None", "null"),
-        *("CARE-HOMES", "Care-Homes", "care-homes%20", "MADE-WITH-EVERYTHING", "made-withdrawn", "made-draft", "true"),
-        *("made-with-everything", "[]", "newest", "relevance", "title", "1948", "2100", "99999999999999999999"),
-        *("a" * 101, "%F0%9F%98%80" * 30, "x" * 10_000, "%C3%A9" * 3_000),
-    ]
-)
+NONSENSE = [
+    *("", "0", "-1", "1", "999999", "9" * 400, "9" * 5_000, "-" + "9" * 30, "1e400", "NaN", "%D9%A3", "%C2%B2"),
+    *("1.5", "0x10"),
+    *("%00", "a%00b", "%C3", "%FF", "%E2%82", "%ED%A0%80", "%F5%80%80%80", "%", "%G1", "%u0041", "%0A", "%7F"),
+    *("%0D%0ASet-Cookie:%20a=b", "%1B%5B2J", "%E2%80%AE", "%EF%BF%BE", "%F3%A0%80%81", "..", ".", "%2F", "%5C"),
+    *("%2e%2e%2f%2e%2e%2fetc%2fpasswd", "%27%20OR%201=1--", "%22%3E%3Cscript%3Ealert(1)%3C/script%3E"),
+    *("%7B%7B7*7%7D%7D", "%25s", "*", ":*", "%26%7C!(", "%22unclosed", "-", "--", "a%20-", "or", "None", "null"),
+    *("CARE-HOMES", "Care-Homes", "care-homes%20", "MADE-WITH-EVERYTHING", "made-withdrawn", "made-draft", "true"),
+    *("made-with-everything", "[]", "newest", "relevance", "title", "1948", "2100", "99999999999999999999"),
+    *("a" * 101, "%F0%9F%98%80" * 30, "x" * 10_000, "%C3%A9" * 3_000),
+]
+HOSTILE = st.sampled_from(NONSENSE)
 ANY_TEXT = st.text(max_size=40).map(lambda text: quote(text.encode("utf-8", "surrogatepass"), safe=""))
 VALUES = HOSTILE | ANY_TEXT
-NAMES = st.sampled_from(
-    [
-        *("q", "theme", "setting", "intervention", "stage", "result", "region", "organisation", "from", "to", "sort"),
-        *("page", "kind", "p", "theme[]", "theme%5B%5D", "a%5Bb%5D", "q%5B%5D", "page%5B0%5D", "page.0", "", "%00"),
-        *("%FF", "theme__slug", "status", "id", "_", "next", "utm_source", "format", "o", "all", "e"),
-    ]
-)
+PARAMETERS = [
+    *("q", "theme", "setting", "intervention", "stage", "result", "region", "organisation", "from", "to", "sort"),
+    *("page", "kind", "p", "theme[]", "theme%5B%5D", "a%5Bb%5D", "q%5B%5D", "page%5B0%5D", "page.0", "", "%00"),
+    *("%FF", "theme__slug", "status", "id", "_", "next", "utm_source", "format", "o", "all", "e"),
+]
+NAMES = st.sampled_from(PARAMETERS)
 QUERIES = st.lists(st.tuples(NAMES, VALUES), max_size=6).map(
     lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)
 )
@@ -179,6 +179,16 @@ def staff(records: Path) -> Client:
     client = Client()
     client.force_login(get_user_model().objects.get(username="made-admin"))
     return client
+
+
+@pytest.mark.parametrize("path", ["/case-studies/", "/organisations/", "/organisations/made-with-everything/"])
+def test_every_parameter_takes_every_kind_of_nonsense(records: Path, path: str):
+    """What chance would rarely bring together: each parameter gets each value once."""
+    for value in NONSENSE:
+        at_once = max(1, 16_000 // (len(value) + 20))
+        for names in batched(PARAMETERS, at_once):
+            address = f"{path}?{'&'.join(f'{name}={value}' for name in names)}"
+            assert_answered(send(stranger(), "get", address), address, is_page=True)
 
 
 @given(query=QUERIES)
