@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.db.models import Count, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.generic import ListView, TemplateView, View
 from psycopg.errors import QueryCanceled
@@ -153,7 +153,7 @@ class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
         try:
             return super().get(request, *args, **kwargs)
         except Http404:
-            withdrawn = CaseStudy.objects.withdrawn().filter(slug=kwargs["slug"]).select_related("successor").first()
+            withdrawn = withdrawn_case_study(kwargs["slug"].lower())
             if withdrawn is None:
                 raise
             return gone(request, withdrawn)
@@ -182,6 +182,12 @@ def structured_data(case_study: CaseStudy) -> dict[str, Any]:
     }
 
 
+def withdrawn_case_study(slug: str) -> CaseStudy | None:
+    """Find the withdrawn case study that has, or once had, this slug."""
+    withdrawn = CaseStudy.objects.withdrawn().select_related("successor")
+    return withdrawn.filter(slug=slug).first() or withdrawn.filter(former_slugs__slug=slug).first()
+
+
 def gone(request: HttpRequest, withdrawn: CaseStudy | Report) -> HttpResponse:
     """Answer 410 for a withdrawn record: the reason, the date, and the successor where visitors may see it."""
     successor = getattr(withdrawn, "successor", None)
@@ -195,11 +201,21 @@ def gone(request: HttpRequest, withdrawn: CaseStudy | Report) -> HttpResponse:
 
 @require_safe
 def resource_file(request: HttpRequest, slug: str, pk: int) -> HttpResponseBase:
-    """Send the file of a resource while its case study is published. The files have no address of their own."""
-    resource = get_object_or_404(
-        Resource.objects.exclude(file="").filter(case_study__in=CaseStudy.objects.published(), case_study__slug=slug),
-        pk=pk,
-    )
+    """
+    Send the file of a resource while its case study is published; an old slug redirects, as that of the page does.
+
+    The files have no address of their own.
+    """
+    files = Resource.objects.exclude(file="").filter(case_study__in=CaseStudy.objects.published())
+    slug = slug.lower()
+    has_slug = Q(case_study__slug=slug) | Q(case_study__former_slugs__slug=slug)
+    resource = files.filter(has_slug, pk=pk).select_related("case_study").first()
+    if resource is None:
+        if withdrawn := withdrawn_case_study(slug):
+            return gone(request, withdrawn)
+        raise Http404("No published case study has this file.")
+    if request.path != resource.get_absolute_url():
+        return redirect(resource, permanent=True)
     try:
         return FileResponse(
             resource.file.open("rb"), as_attachment=True, filename=(resource.file.name or "").rpartition("/")[2]

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import DetailView
 
 from casestudies.models import CaseStudy
-from casestudies.views import gone
+from casestudies.views import gone, withdrawn_case_study
 from enquiries.actions import receive_enquiry
 from enquiries.forms import EnquiryForm
 from enquiries.models import Enquiry
@@ -103,9 +103,7 @@ class EnquiryCreateView(SluggedDetailView[CaseStudy]):
 
     def withdrawn(self) -> HttpResponse:
         """Answer 410 where the case study was withdrawn; otherwise raise Http404."""
-        withdrawn = (
-            CaseStudy.objects.withdrawn().filter(slug=self.kwargs["slug"].lower()).select_related("successor").first()
-        )
+        withdrawn = withdrawn_case_study(self.kwargs["slug"].lower())
         if withdrawn is None:
             raise Http404("No published case study has this address.")
         return gone(self.request, withdrawn)

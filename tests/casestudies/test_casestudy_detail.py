@@ -214,6 +214,30 @@ def test_a_resource_file_is_served_only_while_published(client):
     assert client.get(resource.get_absolute_url()).status_code == 404
 
 
+def test_an_old_address_of_a_resource_file_leads_to_it(client):
+    case_study = CaseStudyFactory(published=True, slug="falls")
+    resource = ResourceFactory(case_study=case_study, url="", file=ContentFile(b"%PDF-1.7", name="guide.pdf"))
+    CaseStudy.objects.filter(pk=case_study.pk).update(slug="fewer-falls")
+    for slug in ("falls", "FALLS", "Fewer-Falls"):
+        response = client.get(f"/case-studies/{slug}/resources/{resource.pk}/")
+        assert (response.status_code, response.headers["Location"]) == (
+            301,
+            f"/case-studies/fewer-falls/resources/{resource.pk}/",
+        )
+    other = CaseStudyFactory(published=True, slug="other")
+    assert client.get(f"/case-studies/{other.slug}/resources/{resource.pk}/").status_code == 404
+
+
+def test_the_file_of_a_withdrawn_case_study_is_gone_under_its_old_address_too(client):
+    case_study = CaseStudyFactory(withdrawn=True, slug="falls")
+    resource = ResourceFactory(case_study=case_study, url="", file=ContentFile(b"%PDF-1.7", name="guide.pdf"))
+    CaseStudy.objects.filter(pk=case_study.pk).update(slug="fewer-falls")
+    for slug in ("falls", "fewer-falls"):
+        response = client.get(f"/case-studies/{slug}/resources/{resource.pk}/")
+        assert response.status_code == 410
+        assert case_study.withdrawal_reason in text(soup(response), "main")
+
+
 def test_structured_data_describes_the_article(client):
     case_study = CaseStudyFactory(published=True, title="Red </script> bags", themes=[ThemeFactory(name="Falls")])
     (block,) = soup(get(client, case_study)).select('script[type="application/ld+json"]')
