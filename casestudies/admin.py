@@ -45,6 +45,7 @@ from casestudies.staff_publishing import (
 )
 from casestudies.views import casestudy_context
 from casestudies.views_reports import report_context
+from partners.limits import organisations_of
 from partners.models import Contact
 
 
@@ -301,6 +302,16 @@ class ReportEntryInline(PartInline, admin.TabularInline[ReportEntry, Report]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReportEntry]:
         return super().get_queryset(request).select_related("section", "case_study")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let a limited editor name what they may read only: the form then shows its title."""
+        organisations = organisations_of(request.user)
+        if db_field.name == "case_study" and organisations is not None:
+            here = ReportEntry.objects.filter(report__publisher__in=organisations).values("case_study")
+            public = CaseStudy.objects.published().values("pk")
+            may_read = Q(lead_organisation__in=organisations) | Q(pk__in=here) | Q(pk__in=public)
+            kwargs["queryset"] = CaseStudy.objects.filter(may_read)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description="section")
     def row(self, entry: ReportEntry) -> str:

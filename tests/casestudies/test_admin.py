@@ -855,6 +855,28 @@ def test_an_entry_takes_only_a_section_of_the_same_page(editor):
     assert ReportEntry.objects.count() == 0
 
 
+def test_a_limited_editor_puts_into_a_report_only_what_they_may_read(client):
+    own = OrganisationFactory()
+    client.force_login(staff("Editor", own))
+    add = "/admin/casestudies/report/add/"
+
+    def answer(case_study):
+        entries = [{"row": "Falls", "case_study": case_study.pk}]
+        slug = f"with-{case_study.slug}"
+        return client.post(
+            add, typed_report(publisher=own.pk, slug=slug, sections=[{"title": "Falls"}], entries=entries)
+        )
+
+    page = answer(complete(title="A draft of others"))
+    assert texts(soup(page), ".field-case_study .errorlist li") == [
+        "Select a valid choice. That choice is not one of the available choices."
+    ]
+    assert "A draft of others" not in page.text
+    mine, public, there = complete(lead_organisation=own), complete(published=True), complete()
+    ReportEntryFactory(report=ReportFactory(publisher=own), case_study=there)
+    assert [answer(found).status_code for found in (mine, public, there)] == [302, 302, 302]
+
+
 def test_a_publisher_publishes_a_report(publisher):
     entry = ReportEntryFactory(case_study=complete(published=True))
     take(publisher, "publish", entry.report)
