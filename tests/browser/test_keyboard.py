@@ -197,3 +197,24 @@ def test_asking(page: BrowserPage):
     page.keyboard.press("Enter")
     page.wait_for_url("**/enquiries/*/")
     assert re.search(r"\b[B-Z2-9]{4}-[B-Z2-9]{4}\b", page.get_by_role("main").inner_text())
+
+
+def test_a_stop_without_a_mark_and_a_trap_are_noticed(page: BrowserPage):
+    """Guards the checks above, which would be silent if everything counted as a mark."""
+    page.goto("/cookies/")
+    page.evaluate(
+        """() => {
+            const button = document.createElement("button");
+            button.textContent = "Unmarked";
+            button.style.all = "unset";
+            document.querySelector("main").prepend(button);
+        }"""
+    )
+    assert [stop["html"][:7] for stop in tab_through(page) if not stop["marked"]] == ["<button"]
+    page.evaluate(
+        """() => document.querySelector("main button").addEventListener(
+            "keydown", event => { if (event.key === "Tab") event.preventDefault() })"""
+    )
+    page.evaluate("() => document.body.focus()")
+    with pytest.raises(AssertionError, match="never leaves"):
+        tab_through(page)
