@@ -82,8 +82,8 @@ class Slugged(models.Model):
         super().validate_unique(exclude)
         if "slug" in (exclude or ()):
             return
-        former = self.former_slug_model._default_manager.filter(slug=self.slug)
-        if former.exclude(current=self.pk).exists():
+        former = self.former_slug_model._default_manager.filter(slug=self.slug).first()
+        if former is not None and former.current.pk != self.pk:
             message = "Another page had this address name before, and links to it still lead there."
             raise ValidationError({"slug": ValidationError(message, code="former")})
 
