@@ -6,13 +6,14 @@ variable. `manage.py` and the tests fill in the variables for a machine of one's
 a server sets them itself.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
-from environs import Env, EnvError
+from environs import Env, EnvError, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -54,9 +55,12 @@ def mailer(url: str) -> dict[str, Any]:
             "port": parts.port or ports[parts.scheme],
             "timeout": float(parse_qs(parts.query).get("timeout", ["20"])[0]),
         }
+        if not 0 < options["timeout"] < math.inf:
+            raise ValueError("the mail server could not be waited for")
     except ValueError as error:
         raise ImproperlyConfigured(
-            "EMAIL_URL must be smtp://, smtp+starttls:// or smtps:// with a host, or file:///folder."
+            "EMAIL_URL must be smtp://, smtp+starttls:// or smtps:// with a host (and, if you like, ?timeout= in "
+            "seconds), or file:///folder."
         ) from error
     if parts.username:
         options |= {"username": unquote(parts.username), "password": unquote(parts.password or "")}
@@ -80,9 +84,10 @@ try:
 
     # --- Where it runs ---------------------------------------------------------------------------------------
     SECRET_KEY = required("SECRET_KEY", "a long random text that nobody else knows")
-    ALLOWED_HOSTS = [
-        host.strip() for host in required("ALLOWED_HOSTS", "the site's host names, separated by commas").split(",")
-    ]
+    hosts = required("ALLOWED_HOSTS", "the site's host names, separated by commas").split(",")
+    ALLOWED_HOSTS = [host.strip() for host in hosts if host.strip()]
+    if not ALLOWED_HOSTS or any("/" in host for host in ALLOWED_HOSTS):
+        raise ImproperlyConfigured("ALLOWED_HOSTS must be host names, such as safety.example,www.safety.example.")
     # Canonical links, mail and the sitemap use this address, never the Host header of a request.
     SITE_URL = required("SITE_URL", "the site's public address, such as https://safety.example").rstrip("/")
     if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).netloc:
@@ -101,7 +106,7 @@ try:
     }
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must be a PostgreSQL address: postgres://user:password@host/name.")
-    DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4)
+    DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4, validate=validate.Range(min=0))
     # A connection that broke while it lay in the pool, as all do when PostgreSQL restarts, is not handed out.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # While the database is away each waiting page holds a thread, which /healthz needs too: wait briefly. And do not
@@ -113,13 +118,15 @@ try:
 
     # --- Mail ------------------------------------------------------------------------------------------------
     MAILERS = {"default": mailer(required("EMAIL_URL", "the mail server, smtp+starttls://user:password@host"))}
-    DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"no-reply@{urlsplit(SITE_URL).hostname}")
+    DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or f"no-reply@{urlsplit(SITE_URL).hostname}"
     SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
     # --- Files -----------------------------------------------------------------------------------------------
     # Uploads are never served by address: views check that what they belong to is published.
-    MEDIA_ROOT = env.path("MEDIA_ROOT", BASE_DIR / ".data" / "media")
-    LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+    MEDIA_ROOT = Path(env.str("MEDIA_ROOT", "") or BASE_DIR / ".data" / "media")
+    LOG_LEVEL = env.str(
+        "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+    )
 except EnvError as error:
     raise ImproperlyConfigured(f"{error} .env.example lists every variable.") from error
 

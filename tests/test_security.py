@@ -99,12 +99,25 @@ def test_it_does_not_start_without_what_is_required_and_says_which(name: str):
         ("DEBUG", "perhaps"),
         ("TRUST_PROXY", "perhaps"),
         ("DATABASE_POOL_SIZE", "many"),
+        ("DATABASE_POOL_SIZE", "-1"),
+        ("ALLOWED_HOSTS", " , "),
+        ("ALLOWED_HOSTS", "https://safety.example"),
+        ("EMAIL_URL", "smtp://mail.example?timeout=soon"),
+        ("EMAIL_URL", "smtp://mail.example?timeout=0"),
+        ("LOG_LEVEL", "chatty"),
     ],
 )
 def test_it_does_not_start_with_nonsense_and_says_where(name: str, value: str):
     done = run(sys.executable, "-c", "import django; django.setup()", **{name: value})
     assert done.returncode != 0
     assert name in done.stderr.strip().splitlines()[-1]
+
+
+def test_a_variable_left_empty_has_its_default():
+    ask = "from django.conf import settings; print(settings.MEDIA_ROOT, settings.DEFAULT_FROM_EMAIL)"
+    env = environment(MEDIA_ROOT="", DEFAULT_FROM_EMAIL="")
+    done = subprocess.run([sys.executable, "-c", ask], env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [str(settings.BASE_DIR / ".data" / "media"), "no-reply@safety.example"]
 
 
 def test_nothing_is_left_to_say_about_a_server():
