@@ -404,6 +404,7 @@ class PublishingAdmin(VersionAdmin):
         if not self.has_view_or_change_permission(request, record):
             raise PermissionDenied
         context = {**self.preview_context(record), "preview": not record.is_public(), "noindex": True}
+        context["edit_url"] = self.address("change", quote(record.pk))
         response = render(request, self.preview_template, context)
         response["X-Robots-Tag"] = "noindex, nofollow"
         # A public page, which needs its own policy and no nonce.
