@@ -57,7 +57,7 @@ class CaseStudyForm(forms.ModelForm[CaseStudy]):
         choices=InterventionType.choices,
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        label="what was introduced",
+        label="What was introduced",
     )
 
     class Meta:
