@@ -8,6 +8,8 @@ The sections follow SQUIRE 2.0 (why, what was done, what was found, what it mean
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from heapq import nlargest
+from operator import itemgetter
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -35,6 +37,8 @@ SEARCH_CONFIGURATION = "english"
 # that it stands anywhere at all.
 RANK_WEIGHTS = [0.3, 0.2, 0.7, 1.0]
 FOUND_WEIGHT = 0.4
+# The parts of a search that decide the order: the most telling, however many words were pasted.
+MOST_RANKED = 40
 FIRST_YEAR, LAST_YEAR = 1948, 2100
 
 
@@ -202,7 +206,7 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
         than in the summary or a name, and more there than in the sections.
         """
         score = Value(0.0) + Value(0.0)
-        for query, telling in parts:
+        for query, telling in nlargest(MOST_RANKED, parts, key=itemgetter(1)):
             rank = SearchRank(F("search_vector"), ReadyQuery(query), weights=RANK_WEIGHTS)
             worth = Value(telling) * (Value(FOUND_WEIGHT) + rank)
             score += Case(When(search_vector=ReadyQuery(query), then=worth), default=0.0, output_field=FloatField())
