@@ -10,6 +10,7 @@ from enquiries import actions as enquiry_actions
 from enquiries.models import Enquiry
 from enquiries.recipients import recipients
 from enquiries.tasks import NOBODY
+from partners.limits import organisations_of
 
 
 @admin.register(Enquiry)
@@ -42,10 +43,8 @@ class EnquiryAdmin(admin.ModelAdmin[Enquiry]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Enquiry]:
         """Show an editor who is limited to organisations the enquiries about their case studies."""
         found = super().get_queryset(request).select_related("case_study__lead_organisation")
-        limits = getattr(request.user, "organisation_limits", None)
-        if limits is None or request.user.is_superuser or not limits.exists():
-            return found
-        return found.filter(case_study__lead_organisation__editor_limits__user=request.user.pk)
+        organisations = organisations_of(request.user)
+        return found if organisations is None else found.filter(case_study__lead_organisation__in=organisations)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
