@@ -438,6 +438,8 @@ class PublishingAdmin(VersionAdmin):
         if not all(key.isascii() and key.isdigit() and len(key) < 10 for key in keys):
             raise Http404
         old, new = sorted((get_object_or_404(versions, pk=key) for key in keys), key=lambda each: each.pk)
+        for version in (old, new):
+            self._check_version(request, version)
         context = {
             **self.admin_site.each_context(request),
             "title": "Compare two versions",

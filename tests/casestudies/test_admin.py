@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import reversion
 from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management.sql import emit_post_migrate_signal
@@ -579,6 +580,22 @@ def test_a_limited_editor_leads_only_to_their_organisations(client):
         "Select a valid choice. That choice is not one of the available choices."
     ]
     assert client.post(ADD, typed(own)).status_code == 302
+
+
+def test_a_limited_editor_reads_no_version_from_before_the_record_was_theirs(client, visitor):
+    own, found = OrganisationFactory(), complete()
+    with reversion.create_revision():
+        found.save()
+    with reversion.create_revision():
+        found.lead_organisation = own
+        found.save()
+    new, old = Version.objects.get_for_object(found)
+    client.force_login(staff("Editor", own))
+    visitor.cookies = client.cookies
+    compare, revision = page_of("compare", found), page_of("history", found)
+    assert visitor.get(f"{compare}?from={new.pk}&to={new.pk}").status_code == 200
+    assert visitor.get(f"{compare}?from={old.pk}&to={new.pk}").status_code == 403
+    assert visitor.get(f"{revision}{old.pk}/").status_code == 403
 
 
 def test_a_limited_publisher_publishes_only_their_organisations(client, visitor):
