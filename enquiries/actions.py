@@ -12,6 +12,8 @@ from enquiries.tasks import deliver_enquiry
 
 # More than a busy team asks in a day; less than somebody needs who wants to fill other people's mailboxes.
 MOST_PER_DAY = 20
+# More than a well-read case study gets; less than fills the mailbox behind it when somebody makes up addresses.
+MOST_PER_HOUR = 30
 
 
 @transaction.atomic
@@ -20,7 +22,7 @@ def receive_enquiry(enquiry: Enquiry, *, case_study: CaseStudy) -> Enquiry:
     Keep an enquiry and have it delivered: the task is stored with it, so neither exists without the other.
 
     The same question from the same address (a double click, a reload) is the same enquiry, and is returned. Raises
-    ValidationError when the address has asked too much today.
+    ValidationError when the address has asked too much today, or the case study has been asked too much this hour.
     """
     same = Enquiry.objects.filter(case_study=case_study, email=enquiry.email, message=enquiry.message)
     if existing := same.first():
@@ -30,6 +32,12 @@ def receive_enquiry(enquiry: Enquiry, *, case_study: CaseStudy) -> Enquiry:
         raise ValidationError(
             f"You have sent {MOST_PER_DAY} questions in the last 24 hours, which is the most we can pass on. "
             "Try again tomorrow",
+            code="too_many",
+        )
+    lately = case_study.enquiries.filter(created_at__gt=timezone.now() - timedelta(hours=1))
+    if lately.count() >= MOST_PER_HOUR:
+        raise ValidationError(
+            "This project has had so many questions in the last hour that we pass on no more. Try again in an hour",
             code="too_many",
         )
     enquiry.case_study = case_study

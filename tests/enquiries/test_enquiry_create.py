@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from casestudies.models import CaseStudy
-from enquiries.actions import MOST_PER_DAY, receive_enquiry
+from enquiries.actions import MOST_PER_DAY, MOST_PER_HOUR, receive_enquiry
 from enquiries.models import Enquiry
 from enquiries.tasks import deliver_enquiry
 from tests.factories import CaseStudyFactory, ContactFactory, EnquiryFactory, OrganisationFactory
@@ -208,6 +208,17 @@ def test_no_header_can_be_added(client, case_study, name, end):
     response = client.post(address(), TYPED | {name: f"ann@ward.example{end}Bcc: all@ward.example"})
     assert response.status_code == 200
     assert Enquiry.objects.count() == 0
+
+
+def test_made_up_addresses_do_not_fill_a_project_s_mailbox(client, case_study):
+    EnquiryFactory.create_batch(MOST_PER_HOUR, case_study=case_study)
+    response = client.post(address(), TYPED)
+    assert errors(response) == [
+        "This project has had so many questions in the last hour that we pass on no more. Try again in an hour"
+    ]
+    assert shown(response) == TYPED
+    Enquiry.objects.update(created_at=timezone.now() - timedelta(minutes=61))
+    assert client.post(address(), TYPED).status_code == 303
 
 
 def test_too_many_questions_in_a_day_get_a_plain_answer(client, case_study):
