@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from partners.limits import organisations_of
 from partners.models import Contact, Organisation, OrganisationEditor, OrganisationName
 
 CONFIRMED_FOR = timedelta(days=365)
@@ -38,6 +39,32 @@ class ReachableFilter(admin.SimpleListFilter):
         return queryset
 
 
+class LimitedAdmin(admin.ModelAdmin[Any]):
+    """
+    What belongs to an organisation: an editor who is limited to some sees the others' but does not change them.
+
+    `organisation_path` leads from a record to the key of its organisation.
+    """
+
+    organisation_path: str
+
+    def is_theirs(self, request: HttpRequest, obj: Any) -> bool:
+        """Say whether a record, or what it will be, is in the hands of this member of staff."""
+        limits = organisations_of(request.user)
+        return obj is None or limits is None or getattr(obj, self.organisation_path) in limits
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self.is_theirs(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self.is_theirs(request, obj)
+
+    def theirs(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep of what was ticked in a list what this member of staff may change."""
+        limits = organisations_of(request.user)
+        return queryset if limits is None else queryset.filter(**{f"{self.organisation_path}__in": limits})
+
+
 class OrganisationNameInline(admin.TabularInline[OrganisationName, Organisation]):
     model = OrganisationName
     extra = 0
@@ -53,8 +80,10 @@ class ContactInline(admin.TabularInline[Contact, Organisation]):
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(admin.ModelAdmin[Organisation]):
+class OrganisationAdmin(LimitedAdmin):
     """Organisations with their other names and contacts on one screen."""
+
+    organisation_path = "pk"
 
     list_display = ["name", "kind", "region", "psc_name", "short_names_in_words"]
     list_filter = ["kind", "region", ReachableFilter]
@@ -117,9 +146,10 @@ class ContactForm(forms.ModelForm[Contact]):
 
 
 @admin.register(Contact)
-class ContactAdmin(admin.ModelAdmin[Contact]):
+class ContactAdmin(LimitedAdmin):
     """The people and mailboxes behind case studies: who they are, and whether that is still right."""
 
+    organisation_path = "organisation_id"
     form = ContactForm
     list_display = ["name", "organisation", "job_title", "email", "is_team", "is_primary", "confirmed_on", "left_on"]
     list_filter = [ConfirmationFilter, "is_team", "is_primary", "show_email", "is_demonstration"]
@@ -141,16 +171,22 @@ class ContactAdmin(admin.ModelAdmin[Contact]):
         ("Is it still right?", {"fields": ["confirmed_on", "left_on", "is_primary", "is_demonstration"]}),
     ]
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let a limited editor give a contact to their own organisations only."""
+        if db_field.name == "organisation" and (limits := organisations_of(request.user)) is not None:
+            kwargs["queryset"] = Organisation.objects.filter(pk__in=limits)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     @admin.action(description="Confirm today: the details are right", permissions=["change"])
     def confirm_today(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         """Note that these contacts said today that their details are right; those who left stay as they are."""
-        confirmed = queryset.filter(left_on__isnull=True).update(confirmed_on=today())
+        confirmed = self.theirs(request, queryset).filter(left_on__isnull=True).update(confirmed_on=today())
         self.message_user(request, f"{_counted(confirmed)} confirmed today.", messages.SUCCESS)
 
     @admin.action(description="Mark as left: send no more enquiries", permissions=["change"])
     def mark_as_left(self, request: HttpRequest, queryset: QuerySet[Contact]) -> None:
         """Note that these contacts moved on today. They cannot stay the first contact of their organisation."""
-        left = queryset.filter(left_on__isnull=True).update(left_on=today(), is_primary=False)
+        left = self.theirs(request, queryset).filter(left_on__isnull=True).update(left_on=today(), is_primary=False)
         self.message_user(request, f"{_counted(left)} marked as left.", messages.SUCCESS)
 
 

@@ -177,6 +177,52 @@ def test_who_is_limited_to_what():
     assert organisations_of(root) is None
 
 
+@pytest.fixture
+def limited(client):
+    """A limited editor's browser, with a contact of their own organisation and one of another."""
+    user = UserFactory()
+    user.groups.add(Group.objects.get(name="Editor"))
+    client.force_login(user)
+    own, other = ContactFactory(), ContactFactory()
+    OrganisationEditor.objects.create(user=user, organisation=own.organisation)
+    return client, own, other
+
+
+def test_a_limited_editor_changes_no_other_organisation_and_none_of_its_contacts(limited):
+    client, own, other = limited
+    answers = {
+        address: client.post(address, {}).status_code
+        for contact in (own, other)
+        for address in (
+            f"{CONTACTS}{contact.pk}/change/",
+            f"{ORGANISATIONS}{contact.organisation_id}/change/",
+        )
+    }
+    assert list(answers.values()) == [200, 200, 403, 403]
+
+
+def test_a_limited_editor_s_actions_leave_others_contacts_alone(limited):
+    client, own, other = limited
+    assert run(client, "mark_as_left", own, other) == ["1 contact marked as left."]
+    other.refresh_from_db()
+    assert other.left_on is None
+
+
+def test_a_limited_editor_gives_no_contact_to_another_organisation(limited):
+    client, own, other = limited
+    data = {"name": "Team", "email": "new@trust.example", "phone": ""}
+    page = client.post(f"{CONTACTS}add/", data | {"organisation": other.organisation_id})
+    assert texts(soup(page), ".field-organisation .errorlist li") == [
+        "Select a valid choice. That choice is not one of the available choices."
+    ]
+    assert client.post(f"{CONTACTS}add/", data | {"organisation": own.organisation_id}).status_code == 302
+
+
+@pytest.mark.parametrize("query", ["?region__exact=%00", "?q=%00"])
+def test_a_nul_character_is_answered_as_what_it_is(editor, query):
+    assert editor.get(f"{ORGANISATIONS}{query}").status_code == 400
+
+
 def test_limits_are_asked_for_once_in_a_request(django_assert_num_queries):
     user = UserFactory()
     with django_assert_num_queries(1):
