@@ -29,6 +29,8 @@ HEADLINE_OPTIONS = (
 )
 # With fewer results than this, words are left out one by one, and a spelling may be suggested.
 FEW = 4
+MOST_WORDS = 32  # are read of a search; each costs a query or two
+MOST_RESPELLED = 6  # words of a search
 MUCH_MORE = 5  # times as many case studies have a word, so that it may have been meant
 LONGEST = 2_000  # milliseconds, for one query of a search
 CLOSER_WEIGHT = 0.4  # of a word as it was typed, beside its synonyms; and of two words side by side
@@ -70,6 +72,7 @@ class Search:
     parts: tuple[tuple[str, float], ...] = ()  # decide the order: each a query, and how telling it is
     also: tuple[str, ...] = ()  # the synonyms that were searched for too
     is_widened: bool = False  # whether some of the words were enough, as hardly anything has them all
+    is_shortened: bool = False  # whether there were more words than are read
     corrected: str = ""  # the words that were searched for instead, as nothing has those typed
     suggestion: str = ""  # what may have been meant
 
@@ -109,18 +112,19 @@ def limited_time() -> Iterator[None]:
 
 def understand(words: str, case_studies: CaseStudyQuerySet) -> Search:
     """Read what was typed, for a search among these case studies; they must be those that visitors may see."""
-    reading = _read(words)
+    asked = " ".join(words.split()[:MOST_WORDS])
+    reading = _read(asked)
     if reading is None:
         return Search(words)
     found = _count(case_studies, reading.query)
     corrected = suggestion = ""
-    if not found and (other := _respell(words, case_studies)):
+    if not found and (other := _respell(asked, case_studies)):
         other_reading = _read(other)
         if other_reading is not None and (_count(case_studies, other_reading.query) or len(other_reading.parts) > 1):
             corrected, reading = other, other_reading
             found = _count(case_studies, reading.query)
     elif found < FEW:
-        suggestion = _respell(words, case_studies, rarer_than=FEW)
+        suggestion = _respell(asked, case_studies, rarer_than=FEW)
     query = _widen(reading) if found < FEW and len(reading.parts) > 1 else reading.query
     return Search(
         words=words,
@@ -128,6 +132,7 @@ def understand(words: str, case_studies: CaseStudyQuerySet) -> Search:
         parts=_telling(reading, case_studies),
         also=tuple(dict.fromkeys(other for group in reading.synonyms if group.is_asked_for for other in group.others)),
         is_widened=query != reading.query,
+        is_shortened=len(words.split()) > MOST_WORDS,
         corrected=corrected,
         suggestion=suggestion,
     )
@@ -306,7 +311,7 @@ def _respell(words: str, case_studies: CaseStudyQuerySet, rarer_than: int = 1) -
     doubtful = {word for word in re.findall(r"\b[A-Za-z]{5,}\b", words) if not word.isupper()}
     right = {}
     vocabulary: list[str] = []
-    for word, query, is_synonym in _queries(doubtful):
+    for word, query, is_synonym in _queries(sorted(doubtful)[:MOST_RESPELLED]):
         number = _count(case_studies, query, up_to=rarer_than)
         if is_synonym or number >= rarer_than:
             continue

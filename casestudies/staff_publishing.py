@@ -207,6 +207,11 @@ class PublishingAdmin(VersionAdmin):
         may_delete = super().has_delete_permission(request, obj) and self.is_within_limits(request, obj)
         return may_delete and (obj is None or obj.status == Status.DRAFT)
 
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Record]) -> None:
+        """Delete what is still a draft: one may have been published since the button was shown."""
+        with transaction.atomic():
+            super().delete_queryset(request, queryset.select_for_update(of=["self"]).filter(status=Status.DRAFT))
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Name each record that may not be deleted, and say why, before the button is pressed."""
         to_delete, count, missing, protected = super().get_deleted_objects(objs, request)

@@ -15,6 +15,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.db.models.signals import post_migrate
 from django.http import HttpRequest, HttpResponse
@@ -32,10 +33,16 @@ ADMIN_CSP = {
 
 
 def with_admin_policy(view: View) -> View:
-    """Give a view's answers the admin's policy, unless the view chose one: previews are public pages."""
+    """
+    Give a view's answers the admin's policy, unless the view chose one: previews are public pages.
+
+    Lists and autocompletion pass parameters on to the database, which refuses NUL characters; raises BadRequest.
+    """
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if any("\0" in value for _, values in request.GET.lists() for value in values):
+            raise BadRequest("A parameter has a NUL character.")
         response = view(request, *args, **kwargs)
         if not hasattr(response, "_csp_config"):
             response._csp_config = ADMIN_CSP  # type: ignore[attr-defined]  # what django.middleware.csp reads

@@ -175,7 +175,9 @@ def test_an_empty_list_says_how_many_there_are_without_each_filter(client):
 def test_as_many_words_as_fit_can_be_searched_for(client):
     make("Fewer falls")
     words = " ".join(f"{first}{second}" for first in "bcdfghjklm" for second in "bcdfghjklmnpqrst")
-    assert titles(find(client, f"{words} falls")) == ["Fewer falls"]
+    page = find(client, f"falls {words}")
+    assert titles(page) == ["Fewer falls"]
+    assert notes(page)[0] == "A search reads the first 32 words."
 
 
 def test_a_search_that_takes_too_long_is_stopped_and_says_so(client, monkeypatch):
