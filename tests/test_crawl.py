@@ -367,7 +367,7 @@ def test_unpublished_addresses_do_not_answer(crawl: Crawl):
     assert answers == {
         "draft": [404, 404, 404],
         "scheduled": [404, 404, 404],
-        "withdrawn": [410, 410, 404],
+        "withdrawn": [410, 410, 410],
         "draft without a theme": [404, 404, 404],
     }
     for word in (SECRETS["draft report"], SECRETS["scheduled report"]):

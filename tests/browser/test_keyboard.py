@@ -98,7 +98,7 @@ def test_the_first_stop_leads_past_the_menu(phone: BrowserPage, state: Page):
     phone.keyboard.press("Tab")
     assert focused(phone, "element.textContent.trim()") == "Skip to main content"
     phone.keyboard.press("Enter")
-    assert urlsplit(phone.url).fragment == "maincontent"
+    phone.wait_for_url("**#maincontent")
     phone.keyboard.press("Tab")
     assert focused(phone, "Boolean(element.closest('main, footer'))") is True
 
