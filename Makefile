@@ -37,10 +37,10 @@ lint: $(VENV)/dev.installed ## Check format, style, templates and the layers
 types: $(VENV)/dev.installed ## Check types
 	@$(EXAMPLE) $(NO_DATABASE) $(BIN)/mypy $(SOURCES)
 
-migrations: $(VENV)/dev.installed ## Check that no migration is missing
+migrations: $(VENV)/dev.installed static/built/site.js ## Check that no migration is missing
 	@$(TEST_DATA) $(EXAMPLE) $(MANAGE) makemigrations --check --dry-run
 
-deployment: $(VENV)/dev.installed ## Check the settings of a server
+deployment: $(VENV)/dev.installed static/built/site.js ## Check the settings of a server
 	@$(TEST_DATA) $(EXAMPLE) $(MANAGE) check --deploy --fail-level WARNING
 
 pytest: $(VENV)/dev.installed staticfiles/staticfiles.json ## Run the tests (ARGS="-k name" for some)
