@@ -44,7 +44,7 @@ deployment: $(VENV)/dev.installed static/built/site.js ## Check the settings of 
 	@$(TEST_DATA) $(EXAMPLE) $(MANAGE) check --deploy --fail-level WARNING
 
 pytest: $(VENV)/dev.installed staticfiles/staticfiles.json ## Run the tests (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest -n logical --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n logical $(ARGS)
 
 build: $(VENV)/local.installed staticfiles/staticfiles.json ## Build style sheets and scripts
 

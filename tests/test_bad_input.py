@@ -27,7 +27,7 @@ from tests.addresses import NOT_PAGES, PUBLIC_ROUTES, ROUTES, Route, make_rare_c
 from tests.factories import OrganisationFactory, ReportEntryFactory, ReportFactory, ThemeFactory
 from tests.serving import database_of_its_own, served
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("bad input")]
+pytestmark = pytest.mark.django_db
 
 FORM = "/case-studies/made-with-everything/contact/"
 

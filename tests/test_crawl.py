@@ -37,8 +37,7 @@ from tests.factories import (
 )
 from tests.serving import database_of_its_own, load_sample_content
 
-# One process fetches everything once.
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("crawl")]
+pytestmark = pytest.mark.django_db
 
 # Words that only unpublished content has, each in every place where it may leak.
 SECRETS = {
