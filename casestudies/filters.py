@@ -155,7 +155,7 @@ class CaseStudyFilter(filters.FilterSet):
             )
             for name, label in (("from", "From year"), ("to", "To year"))
         }
-        return super().get_filters() | years  # type: ignore[no-any-return]
+        return super().get_filters() | years  # type: ignore[no-any-return]  # django-filter has no types
 
     def __init__(self, data: QueryDict, queryset: CaseStudyQuerySet) -> None:
         super().__init__(data=data, queryset=queryset)
