@@ -3,14 +3,20 @@
 import re
 
 import pytest
+from playwright.sync_api import Locator, expect
 from playwright.sync_api import Page as BrowserPage
-from playwright.sync_api import expect
 
 from tests.addresses import Page
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.test_keyboard import ONE_OF_EACH
 
 MENU = ["Case studies", "Themes", "Organisations", "Reports", "About"]
+
+
+def follow(target: Locator) -> None:
+    """Press a link or button, and wait for the page that it leads to."""
+    with target.page.expect_navigation():
+        target.click()
 
 
 def heading(page: BrowserPage) -> str:
@@ -61,20 +67,20 @@ def test_filters_search_sort_and_pages(no_js_page: BrowserPage, width: int):
     if not box.is_visible():
         page.locator("summary", has_text=re.compile("^Filters")).click()
     box.check()
-    page.get_by_role("button", name="Apply filters").click()
+    follow(page.get_by_role("button", name="Apply filters"))
     assert heading(page).endswith("about falls")
-    page.get_by_role("link", name=re.compile("Remove filter")).click()
+    follow(page.get_by_role("link", name=re.compile("Remove filter")))
     assert heading(page) == everything
 
     page.get_by_label("Sort by").select_option("title")
-    page.get_by_role("button", name="Sort").click()
-    page.get_by_role("link", name=re.compile("^Next")).click()
+    follow(page.get_by_role("button", name="Sort"))
+    follow(page.get_by_role("link", name=re.compile("^Next")))
     assert "sort=title" in page.url
     assert "page=2" in page.url
     assert page.locator("main li article").count() == 20
 
     page.get_by_role("searchbox").fill("xylophone")
-    page.get_by_role("button", name="Search").click()
+    follow(page.get_by_role("button", name="Search"))
     assert heading(page) == "0 case studies for “xylophone”"
 
 
@@ -83,7 +89,7 @@ def test_organisations_are_found(no_js_page: BrowserPage):
     no_js_page.goto("/organisations/")
     everything = no_js_page.locator("main a[href^='/organisations/']").count()
     no_js_page.get_by_role("searchbox").fill("AHSN")
-    no_js_page.get_by_role("main").get_by_role("button").first.click()
+    follow(no_js_page.get_by_role("main").get_by_role("button").first)
     assert "q=AHSN" in no_js_page.url
     assert 0 < no_js_page.locator("main a[href^='/organisations/']").count() < everything
 
@@ -91,17 +97,17 @@ def test_organisations_are_found(no_js_page: BrowserPage):
 def test_asking(no_js_page: BrowserPage):
     page = no_js_page
     page.goto("/case-studies/made-with-everything/")
-    page.get_by_role("link", name="Ask about this project").first.click()
+    follow(page.get_by_role("link", name="Ask about this project").first)
     page.get_by_label("Your name").fill("Sam")
     page.get_by_label("Your question").fill("Does it work without scripts?")
-    page.get_by_role("button", name="Send your question").click()
+    follow(page.get_by_role("button", name="Send your question"))
     summary = page.get_by_role("alert")
     assert summary.get_by_role("link").all_inner_texts() == ["Enter your email address"]
     assert page.get_by_label("Your question").input_value() == "Does it work without scripts?"
     summary.get_by_role("link").click()
     assert page.url.endswith("#id_email")
     page.get_by_label("Your email address").fill("sam@home.example")
-    page.get_by_role("button", name="Send your question").click()
+    follow(page.get_by_role("button", name="Send your question"))
     expect(page.get_by_role("main")).to_contain_text(re.compile(r"[B-Z2-9]{4}-[B-Z2-9]{4}"))
 
 
