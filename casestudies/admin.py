@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from casestudies.actions import reachable_contacts
 from casestudies.models import (
+    SEARCH_COLUMNS,
     CaseStudy,
     CaseStudyContact,
     ImpactFigure,
@@ -239,9 +240,7 @@ class CaseStudyAdmin(PublishingAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CaseStudy]:
-        found: QuerySet[CaseStudy] = (
-            super().get_queryset(request).defer("search_vector", "search_names", "search_partners")
-        )
+        found: QuerySet[CaseStudy] = super().get_queryset(request).defer(*SEARCH_COLUMNS)
         return found.prefetch_related("themes")
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: CaseStudy | None = None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from reversion.models import Version
 
 from casestudies.fields import RichTextField
 from casestudies.models import (
+    SEARCH_COLUMNS,
     CaseStudy,
     CaseStudyContact,
     ImpactFigure,
@@ -43,7 +44,7 @@ PARTS: dict[type[models.Model], dict[str, type[models.Model]]] = {
     Report: {"sections": ReportSection, "entries": ReportEntry, "sources": ReportSource},
 }
 # What the database makes of the rest.
-DERIVED = {"search_names", "search_partners", "search_vector"}
+DERIVED = set(SEARCH_COLUMNS)
 # Kept by the database or by saving; nobody decides on them.
 NOT_COMPARED = {"id", "case_study", "report", "created_at", "updated_at", "contacts"} | DERIVED
 # Comparing words takes time with the square of their number; longer texts are shown as replaced.

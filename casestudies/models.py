@@ -33,6 +33,8 @@ from partners.models import Contact, Organisation
 from partners.slugs import FormerSlug, Slugged
 
 SEARCH_CONFIGURATION = "english"
+# Kept by the database for search; no page shows them.
+SEARCH_COLUMNS = ("title_vector", "head_vector", "search_vector", "search_names", "search_partners")
 # What it counts that a word stands in a section, among the partners, in the summary or a name, in the title; and
 # that it stands anywhere at all.
 RANK_WEIGHTS = [0.3, 0.2, 0.7, 1.0]
@@ -218,7 +220,7 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
             self.select_related("lead_organisation")
             .prefetch_related("settings", "themes", "impact_figures__source")
             .defer(
-                "search_vector", "search_names", "search_partners", "challenge", "approach", "outcome", "lessons",
+                *SEARCH_COLUMNS, "challenge", "approach", "outcome", "lessons",
                 "getting_started", "keeping_it_going", "editor_note",
             )
         )  # fmt: skip
@@ -231,7 +233,7 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
                 "themes", "settings", "partner_organisations", "impact_figures__source", "resources", "sources",
                 "case_study_contacts__contact__organisation",
             )
-            .defer("search_vector", "search_names", "search_partners", "editor_note")
+            .defer(*SEARCH_COLUMNS, "editor_note")
         )  # fmt: skip
 
 
@@ -301,6 +303,19 @@ class CaseStudy(Publishable, Slugged):
         editable=False,
         help_text="Names of its partner organisations and the area of its lead, kept by the database for search.",
     )
+    # What search looks at, from little to much: most matches can be told apart by the little, which is read fast.
+    title_vector = models.GeneratedField(
+        expression=SearchVector("title", config=SEARCH_CONFIGURATION),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+    head_vector = models.GeneratedField(
+        expression=SearchVector("title", weight="A", config=SEARCH_CONFIGURATION)
+        + SearchVector("summary", "search_names", weight="B", config=SEARCH_CONFIGURATION)
+        + SearchVector("search_partners", weight="C", config=SEARCH_CONFIGURATION),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
     search_vector = models.GeneratedField(
         expression=SearchVector("title", weight="A", config=SEARCH_CONFIGURATION)
         + SearchVector("summary", "search_names", weight="B", config=SEARCH_CONFIGURATION)
@@ -365,7 +380,9 @@ class CaseStudy(Publishable, Slugged):
             ),
         ]
         indexes = [
-            GinIndex(fields=["search_vector"], name="casestudy_search"),
+            GinIndex(fields=["search_vector"], fastupdate=False, name="casestudy_search"),
+            GinIndex(fields=["head_vector"], fastupdate=False, name="casestudy_search_head"),
+            GinIndex(fields=["title_vector"], fastupdate=False, name="casestudy_search_title"),
             GinIndex(fields=["intervention_types"], name="casestudy_interventions"),
             models.Index(F("published_at").desc(), "title", name="casestudy_newest", condition=Q(status="published")),
         ]

@@ -15,7 +15,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import DetailView
 
-from casestudies.models import CaseStudy
+from casestudies.models import SEARCH_COLUMNS, CaseStudy
 from casestudies.views import gone, withdrawn_case_study
 from enquiries.actions import receive_enquiry
 from enquiries.forms import EnquiryForm
@@ -53,7 +53,7 @@ class EnquiryCreateView(SluggedDetailView[CaseStudy]):
     context_object_name = "case_study"
 
     def get_queryset(self) -> QuerySet[CaseStudy]:
-        return CaseStudy.objects.published().select_related("lead_organisation").defer("search_vector")
+        return CaseStudy.objects.published().select_related("lead_organisation").defer(*SEARCH_COLUMNS)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
