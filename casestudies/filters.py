@@ -5,7 +5,6 @@ Several values of one filter widen it (OR), several filters narrow (AND). Nothin
 page: what cannot be understood is left out and named.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -13,26 +12,20 @@ from urllib.parse import urlencode
 import django_filters as filters
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.text import get_text_list
+from pyroaring import BitMap
 
 from casestudies import search
+from casestudies.catalogue import Term, read_catalogue
 from casestudies.models import (
     FIRST_YEAR,
     LAST_YEAR,
     CaseStudy,
     CaseStudyQuerySet,
-    InterventionType,
-    Result,
-    Setting,
-    Stage,
-    Theme,
 )
-from casestudies.related import listed_places, lower_first, setting_phrase, with_article
-from partners.models import Organisation
+from casestudies.related import listed_places, lower_first, with_article
 
 QUERY_LENGTH = 500  # characters; a long question has 200
 MOST_VALUES = 50  # of one filter; more is no choice a person made
@@ -80,13 +73,22 @@ class YearFilter(filters.Filter):
 
 @dataclass
 class Option:
-    """One value of a filter: how it reads, how many results it would give, and where the choice leads."""
+    """One value of a filter: how it reads in a sentence, whether it is on, and how many results it would give."""
 
-    value: str
-    label: str
-    phrase: str = ""
+    term: Term
+    phrase: str
+    chosen: bool
     count: int = 0
-    chosen: bool = False
+
+    @property
+    def value(self) -> str:
+        """Give its slug."""
+        return self.term.slug
+
+    @property
+    def label(self) -> str:
+        """Give how it reads beside its box."""
+        return self.term.name
 
 
 @dataclass
@@ -105,29 +107,31 @@ class Facet:
 
 @dataclass(frozen=True)
 class Removal:
-    """A filter that is on, and the address without it."""
+    """A filter that is on, and the address without it; `option` is one of several that may be on."""
 
+    name: str
     label: str
     text: str
     url: str
+    option: Option | None = None
 
 
 class CaseStudyFilter(filters.FilterSet):
     """Read the parameters of the list, filter by them, and say what they mean."""
 
     q = SearchFilter(
-        method="filter_search",
+        method="leave",
         label="Search",
         max_length=QUERY_LENGTH,
         error_messages={"max_length": f"Search with {QUERY_LENGTH} characters or fewer."},
     )
-    theme = SlugListFilter(method="filter_theme", label="Theme")
-    setting = SlugListFilter(method="filter_setting", label="Care setting")
-    intervention = SlugListFilter(method="filter_intervention", label="What was introduced")
-    stage = SlugListFilter(method="filter_stage", label="Stage")
-    result = SlugListFilter(method="filter_result", label="Result")
-    region = SlugListFilter(method="filter_region", label="Region")
-    organisation = SlugListFilter(method="filter_organisation", label="Organisation")
+    theme = SlugListFilter(method="leave", label="Theme")
+    setting = SlugListFilter(method="leave", label="Care setting")
+    intervention = SlugListFilter(method="leave", label="What was introduced")
+    stage = SlugListFilter(method="leave", label="Stage")
+    result = SlugListFilter(method="leave", label="Result")
+    region = SlugListFilter(method="leave", label="Region")
+    organisation = SlugListFilter(method="leave", label="Organisation")
     sort = SlugListFilter(method="leave", label="Sort by")
     page = SlugListFilter(method="leave", label="Page")
 
@@ -147,7 +151,7 @@ class CaseStudyFilter(filters.FilterSet):
         )
         years = {
             name: YearFilter(
-                method=f"filter_{name}",
+                method="leave",
                 label=label,
                 min_value=FIRST_YEAR,
                 max_value=LAST_YEAR,
@@ -166,14 +170,21 @@ class CaseStudyFilter(filters.FilterSet):
         if self.years[0] and self.years[1] and self.years[0] > self.years[1]:
             self.form.add_error("to", "The last year must not be before the first.")
             self.years = (None, None)
-        self.facets = {name: Facet(name, str(self.filters[name].label)) for name in self.FACETS}
+        self.catalogue, now = read_catalogue()
+        self.visible = self.catalogue.visible(now)
         self.unknown: list[str] = []
-        self._load_options()
-        self.search = search.understand(self.words, queryset) if self.words else search.Search("")
+        self.facets = {name: self._facet(name, cleaned.get(name, [])) for name in self.FACETS}
+        self.search = search.understand(self.words, self.catalogue, self.visible) if self.words else search.Search("")
+        self._sets = self._sets_of_filters()
+        self.found = self._found()
         sorts = [value for value in cleaned.get("sort", []) if value in SORTS]
         self.order = sorts[0] if sorts else self.natural_order
         if self.order == "relevance" and not self.search.has_meaning:
             self.order = "newest"
+
+    def leave(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
+        """Leave a queryset alone: the catalogue knows what has what, and counts it too."""
+        return queryset
 
     @property
     def natural_order(self) -> str:
@@ -189,178 +200,60 @@ class CaseStudyFilter(filters.FilterSet):
 
     # --- Options ---------------------------------------------------------------------------------------------
 
-    def _load_options(self) -> None:
-        """Load what can be chosen, mark what is, and set aside the values that name nothing."""
-        chosen = {name: self.form.cleaned_data.get(name, []) for name in self.FACETS}
-        options: dict[str, list[Option]] = {
-            "theme": [Option(t.slug, t.name, lower_first(t.name)) for t in Theme.objects.all()],
-            "setting": [Option(s.slug, s.name, setting_phrase(s)) for s in Setting.objects.all()],
-            "intervention": [
-                Option(str(c.value), str(c.label), with_article(lower_first(str(c.label)))) for c in InterventionType
-            ],
-            "stage": [Option(str(c.value), str(c.label), lower_first(str(c.label))) for c in Stage],
-            "result": [Option(str(c.value), str(c.label), lower_first(str(c.label))) for c in Result],
-            "region": [Option(str(c.value), str(c.label), str(c.label)) for c in Organisation.Region],
-            "organisation": [
-                Option(slug, name, name)
-                for slug, name in Organisation.objects.filter(
-                    Q(led_case_studies__in=self.queryset) | Q(partnered_case_studies__in=self.queryset)
-                    if not chosen["organisation"]
-                    else Q()
-                )
-                .distinct()
-                .values_list("slug", "name")
-            ],
-        }
-        for name, facet in self.facets.items():
-            facet.options = options[name]
-            known = {option.value: option for option in facet.options}
-            for value in chosen[name]:
-                if value in known:
-                    known[value].chosen = True
-                else:
-                    self.unknown.append(f"{facet.label}: {value[:60]}")
+    def _facet(self, name: str, chosen: list[str]) -> Facet:
+        """Give what can be chosen, with what is, and set aside the values that name nothing."""
+        facet = Facet(name, str(self.filters[name].label))
+        left = set(chosen)
+        for term in self.catalogue.terms[name]:
+            is_chosen = term.slug in left
+            left.discard(term.slug)
+            # Of hundreds of organisations, those that have case studies.
+            if is_chosen or name != "organisation" or self.catalogue.count(name, term.key, self.visible):
+                facet.options.append(Option(term, _phrase(name, term), is_chosen))
+        self.unknown += [f"{facet.label}: {value[:60]}" for value in chosen if value in left]
+        return facet
 
     def _values(self, name: str) -> list[str]:
         return [option.value for option in self.facets[name].chosen]
 
+    def count_options(self) -> None:
+        """Put beside each option the number of results it would give with all other filters on."""
+        for name, facet in self.facets.items():
+            among = self._found(without=name)
+            for option in facet.options:
+                option.count = self.catalogue.count(name, option.term.key, among)
+
     # --- Filtering -------------------------------------------------------------------------------------------
 
-    def filter_queryset(self, queryset: CaseStudyQuerySet, *, without: str = "") -> CaseStudyQuerySet:
-        """Apply all filters but one: the counts beside its options need the others only."""
-        for name in self.filters:
-            if name != without:
-                queryset = self.filters[name].filter(queryset, self.form.cleaned_data.get(name))
-        return queryset
+    def _sets_of_filters(self) -> dict[str, BitMap]:
+        """Give for each filter that is on the case studies it keeps."""
+        sets = {
+            name: self.catalogue.with_any(name, [option.term.key for option in facet.chosen])
+            for name, facet in self.facets.items()
+            if facet.chosen
+        }
+        if self.words:
+            sets["q"] = self.search.found
+        if self.years[0]:
+            sets["from"] = self.catalogue.since(self.years[0])
+        if self.years[1]:
+            sets["to"] = self.catalogue.until(self.years[1])
+        return sets
 
-    @property
-    def results(self) -> CaseStudyQuerySet:
-        """Give the results in the chosen order."""
-        found = self.filter_queryset(self.queryset)
+    def _found(self, without: str = "", instead: BitMap | None = None) -> BitMap:
+        """Give what all filters keep, without one of them, or with another set in its place."""
+        sets = [keys for name, keys in self._sets.items() if name != without]
+        return BitMap.intersection(self.visible, *sets, *([instead] if instead is not None else []))
+
+    def results(self, offset: int, limit: int) -> list[CaseStudy]:
+        """Give some of the results in the chosen order, with all that a card shows; what is not public any more is
+        not among them."""
         if self.order == "relevance":
-            return found.ranked(self.search.parts)
-        return (
-            found.order_by(Lower("title"), "pk")
-            if self.order == "title"
-            else found.order_by("-published_at", "title", "pk")
-        )
-
-    def leave(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Filter nothing: order and page are not about which results there are."""
-        return queryset
-
-    def filter_search(self, queryset: CaseStudyQuerySet, name: str, words: str) -> CaseStudyQuerySet:
-        """Keep what matches the words. Words without meaning ("the of") match nothing."""
-        if not words:
-            return queryset
-        return queryset.matching(self.search.query) if self.search.has_meaning else queryset.none()
-
-    def filter_theme(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what has one of the themes. A subquery: a join would repeat rows and spoil counts."""
-        if not (slugs := self._values("theme")):
-            return queryset
-        links = CaseStudy.themes.through.objects.filter(casestudy=OuterRef("pk"), theme__slug__in=slugs)
-        return queryset.filter(Exists(links))
-
-    def filter_setting(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what took place in one of the settings."""
-        if not (slugs := self._values("setting")):
-            return queryset
-        links = CaseStudy.settings.through.objects.filter(casestudy=OuterRef("pk"), setting__slug__in=slugs)
-        return queryset.filter(Exists(links))
-
-    def filter_intervention(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what introduced one of the types."""
-        slugs = self._values("intervention")
-        return queryset.filter(intervention_types__overlap=slugs) if slugs else queryset
-
-    def filter_stage(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what had come to one of the stages."""
-        slugs = self._values("stage")
-        return queryset.filter(stage__in=slugs) if slugs else queryset
-
-    def filter_result(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what had one of the results."""
-        slugs = self._values("result")
-        return queryset.filter(result__in=slugs) if slugs else queryset
-
-    def filter_region(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what an organisation of one of the regions led: a partner's region says little of where it was."""
-        slugs = self._values("region")
-        return queryset.filter(lead_organisation__region__in=slugs) if slugs else queryset
-
-    def filter_organisation(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what one of the organisations led or took part in."""
-        if not (slugs := self._values("organisation")):
-            return queryset
-        links = CaseStudy.partner_organisations.through.objects.filter(
-            casestudy=OuterRef("pk"), organisation__slug__in=slugs
-        )
-        return queryset.filter(Q(lead_organisation__slug__in=slugs) | Exists(links))
-
-    def filter_from(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what still ran in that year or later; a project known by one year only ran in that year."""
-        year = self.years[0]
-        if not year:
-            return queryset
-        return queryset.filter(Q(end_year__gte=year) | Q(end_year__isnull=True, start_year__gte=year))
-
-    def filter_to(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
-        """Keep what had begun by that year."""
-        year = self.years[1]
-        if not year:
-            return queryset
-        return queryset.filter(Q(start_year__lte=year) | Q(start_year__isnull=True, end_year__lte=year))
-
-    # --- Counts ----------------------------------------------------------------------------------------------
-
-    def count_options(self) -> None:
-        """Put beside each option the number of results it would give with all other filters on. One or two
-        queries a filter, however many options and results there are."""
-        for name, facet in self.facets.items():
-            counts = getattr(self, f"count_{name}")(self.filter_queryset(self.queryset, without=name).order_by())
-            for option in facet.options:
-                option.count = counts.get(option.value, 0)
-
-    def count_theme(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by theme."""
-        return _counts(found, "themes__slug")
-
-    def count_setting(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by setting."""
-        return _counts(found, "settings__slug")
-
-    def count_intervention(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by what was introduced; one case study may have introduced several things."""
-        totals = found.aggregate(
-            **{
-                value.replace("-", "_"): Count("pk", filter=Q(intervention_types__contains=[value]))
-                for value in InterventionType.values
-            }
-        )
-        return {value: totals[value.replace("-", "_")] for value in InterventionType.values}
-
-    def count_stage(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by stage."""
-        return _counts(found, "stage")
-
-    def count_result(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by result."""
-        return _counts(found, "result")
-
-    def count_region(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by the lead organisation's region."""
-        return _counts(found, "lead_organisation__region")
-
-    def count_organisation(self, found: CaseStudyQuerySet) -> dict[str, int]:
-        """Count by organisation, led or partnered, each case study once."""
-        counts = _counts(found, "lead_organisation__slug")
-        links = CaseStudy.partner_organisations.through.objects.filter(casestudy__in=found.values("pk")).exclude(
-            organisation=F("casestudy__lead_organisation")
-        )
-        for slug, number in links.values_list("organisation__slug").annotate(number=Count("pk")):
-            counts[slug] = counts.get(slug, 0) + number
-        return counts
+            keys = self.search.best_first(self.catalogue, self.found, offset, limit)
+        else:
+            keys = self.catalogue.in_order(self.order, self.found, offset, limit)
+        case_studies = {case_study.pk: case_study for case_study in self.queryset.filter(pk__in=keys).for_cards()}
+        return [case_studies[key] for key in keys if key in case_studies]
 
     # --- Words and addresses ---------------------------------------------------------------------------------
 
@@ -400,22 +293,25 @@ class CaseStudyFilter(filters.FilterSet):
     @property
     def removals(self) -> list[Removal]:
         """Give the filters that are on, each with the address without it."""
-        found = [Removal("Search", _quoted(self.words), self.url(q="", sort=""))] if self.words else []
+        found = [Removal("q", "Search", _quoted(self.words), self.url(q="", sort=""))] if self.words else []
         for name, facet in self.facets.items():
             for option in facet.chosen:
                 rest = [value for value in self._values(name) if value != option.value]
-                found.append(Removal(facet.label, option.label, self.url(**{name: rest})))
+                found.append(Removal(name, facet.label, option.label, self.url(**{name: rest}), option))
         for name, label, year in (("from", "First year", self.years[0]), ("to", "Last year", self.years[1])):
             if year:
-                found.append(Removal(label, str(year), self.url(**{name: None})))
+                found.append(Removal(name, label, str(year), self.url(**{name: None})))
         return found
 
     def ways_on(self) -> list[tuple[Removal, int]]:
         """Give for each filter that is on how many results there are without it; for a list that is empty."""
-        return [
-            (removal, CaseStudyFilter(QueryDict(removal.url.partition("?")[2]), self.queryset).results.count())
-            for removal in self.removals
-        ]
+        ways = []
+        for removal in self.removals:
+            chosen = self.facets[removal.name].chosen if removal.option else []
+            rest = [option for option in chosen if option is not removal.option]
+            instead = self.catalogue.with_any(removal.name, [option.term.key for option in rest]) if rest else None
+            ways.append((removal, len(self._found(without=removal.name, instead=instead))))
+        return ways
 
     def sentence(self, count: int) -> str:
         """
@@ -464,10 +360,17 @@ class CaseStudyFilter(filters.FilterSet):
         return f"since {first}" if first else f"up to {last}" if last else ""
 
 
-def _counts(found: QuerySet[CaseStudy], path: str) -> dict[str, int]:
-    """Count results by the value at a path; across a many-to-many link each result counts once for each value."""
-    rows: Iterable[tuple[str, int]] = found.values_list(path).annotate(number=Count("pk"))
-    return dict(rows)
+def _phrase(name: str, term: Term) -> str:
+    """Write an option as it stands in the sentence."""
+    match name:
+        case "setting":
+            return term.phrase or f"in {lower_first(term.name)}"
+        case "intervention":
+            return with_article(lower_first(term.name))
+        case "theme" | "stage" | "result":
+            return lower_first(term.name)
+        case _:
+            return term.name
 
 
 def _quoted(words: str) -> str:

@@ -5,25 +5,19 @@ The sections follow SQUIRE 2.0 (why, what was done, what was found, what it mean
 (getting started, keeping it going).
 """
 
-import re
-from collections.abc import Sequence
 from decimal import Decimal
-from heapq import nlargest
-from operator import itemgetter
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import (
-    SearchQuery,
-    SearchRank,
     SearchVector,
     SearchVectorField,
 )
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, FloatField, Q, Value, When
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
@@ -35,12 +29,6 @@ from partners.slugs import FormerSlug, Slugged
 SEARCH_CONFIGURATION = "english"
 # Kept by the database for search; no page shows them.
 SEARCH_COLUMNS = ("title_vector", "head_vector", "search_vector", "search_names", "search_partners")
-# What it counts that a word stands in a section, among the partners, in the summary or a name, in the title; and
-# that it stands anywhere at all.
-RANK_WEIGHTS = [0.3, 0.2, 0.7, 1.0]
-FOUND_WEIGHT = 0.4
-# The parts of a search that decide the order: the most telling, however many words were pasted.
-MOST_RANKED = 40
 FIRST_YEAR, LAST_YEAR = 1948, 2100
 
 
@@ -174,17 +162,6 @@ def publishable_constraints(name: str) -> list[models.CheckConstraint]:
     ]
 
 
-def in_zone(query: str, zones: str) -> str:
-    """Limit a query of PostgreSQL's to zones of the text: A title, B summary, C names, D sections."""
-    return re.sub(r"('(?:[^']|'')+')", rf"\1:{zones}", query)
-
-
-class ReadyQuery(SearchQuery):
-    """A query of PostgreSQL's own making, taken as it is: parsing it again would stem its words twice."""
-
-    template = "(%(expressions)s)::tsquery"
-
-
 class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
     """Case studies, by who may see them and what a page needs of them."""
 
@@ -196,29 +173,11 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
         """Those whose address answers that they were withdrawn."""
         return self.filter(status=Status.WITHDRAWN)
 
-    def matching(self, query: str) -> "CaseStudyQuerySet":
-        """Those that match a query of PostgreSQL's (`casestudies.search` makes one of what people type)."""
-        return self.filter(search_vector=ReadyQuery(query))
-
-    def ranked(self, parts: Sequence[tuple[str, float]]) -> "CaseStudyQuerySet":
-        """
-        Put the best match first.
-
-        Each part of a search is a query and how telling it is; it counts where it is found, more so in the title
-        than in the summary or a name, and more there than in the sections.
-        """
-        score = Value(0.0) + Value(0.0)
-        for query, telling in nlargest(MOST_RANKED, parts, key=itemgetter(1)):
-            rank = SearchRank(F("search_vector"), ReadyQuery(query), weights=RANK_WEIGHTS)
-            worth = Value(telling) * (Value(FOUND_WEIGHT) + rank)
-            score += Case(When(search_vector=ReadyQuery(query), then=worth), default=0.0, output_field=FloatField())
-        return self.order_by(score.desc(), "-published_at", "pk")
-
     def for_cards(self) -> "CaseStudyQuerySet":
         """Fetch all that a card shows, so that a page costs the same at any length."""
         return (
             self.select_related("lead_organisation")
-            .prefetch_related("settings", "themes", "impact_figures__source")
+            .prefetch_related("settings", "impact_figures")
             .defer(
                 *SEARCH_COLUMNS, "challenge", "approach", "outcome", "lessons",
                 "getting_started", "keeping_it_going", "editor_note",
@@ -869,3 +828,31 @@ class SearchWord(models.Model):
 
     def __str__(self) -> str:
         return self.word
+
+
+class ContentVersion(models.Model):
+    """The version of all that visitors may see, in one row; see `casestudies.content_version`."""
+
+    version = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(id=1),
+                name="contentversion_is_one",
+                violation_error_message="There is one version of the content.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.version)
+
+
+class ContentChange(models.Model):
+    """The version that last changed a case study that visitors may see, or could; it outlives a deletion."""
+
+    case_study_id = models.BigIntegerField(primary_key=True)
+    version = models.BigIntegerField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.case_study_id}: {self.version}"

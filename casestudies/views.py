@@ -18,6 +18,7 @@ from casestudies import search
 from casestudies.filters import CaseStudyFilter
 from casestudies.models import CaseStudy, CaseStudyQuerySet, Report, Resource, Theme
 from casestudies.related import related_to
+from casestudies.search_extracts import extracts
 from partners.models import Organisation
 from partners.views import SluggedDetailView
 
@@ -94,11 +95,11 @@ class CaseStudyListView(View):
         """Find and show the results; a page past the end leads to the last."""
         chosen = CaseStudyFilter(request.GET, queryset=CaseStudy.objects.published())
         chosen.count_options()
-        pages = Paginator(chosen.results.for_cards(), PER_PAGE)
+        pages = Paginator(range(len(chosen.found)), PER_PAGE)
         page = pages.get_page(chosen.page_number)
         if page.number != chosen.page_number:
             return redirect(chosen.url(page=page.number if page.number > 1 else None))
-        found = list(page.object_list)
+        found = chosen.results((page.number - 1) * PER_PAGE, PER_PAGE)
         return render(
             request,
             "casestudies/casestudy_list.jinja",
@@ -107,7 +108,7 @@ class CaseStudyListView(View):
                 "page": page,
                 "page_numbers": list(pages.get_elided_page_range(page.number, on_each_side=1, on_ends=1)),
                 "case_studies": found,
-                "extracts": search.extracts(found, chosen.search.anything) if chosen.search.has_meaning else {},
+                "extracts": extracts(found, chosen.search) if chosen.search.has_meaning else {},
                 "sentence": chosen.sentence(pages.count),
                 "ways_on": chosen.ways_on() if not found else [],
             },

@@ -12,6 +12,7 @@ from casestudies.models import (
     CaseStudy,
     CaseStudyContact,
     CaseStudyFormerSlug,
+    ContentVersion,
     ImpactFigure,
     Report,
     ReportEntry,
@@ -89,6 +90,7 @@ YEARS = "Give years from 1948 to 2100."
 
 # constraint: (what breaks it, what the person reads)
 BREAKS = {
+    "contentversion_is_one": (lambda: ContentVersion(id=2, version=1), "There is one version of the content."),
     "casestudy_published_has_time": (lambda: case_study(status=Status.PUBLISHED), HAS_TIME),
     "casestudy_withdrawn_has_reason": (
         lambda: case_study(status=Status.WITHDRAWN, published_at=PUBLISHED_AT, withdrawn_at=PUBLISHED_AT),

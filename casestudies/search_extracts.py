@@ -1,0 +1,69 @@
+"""The passages of a case study where the words of a search stand, marked."""
+
+import html
+from collections.abc import Iterable
+
+from django.db import connection
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from casestudies.models import SEARCH_CONFIGURATION, CaseStudy
+from casestudies.search import Search
+
+# Private-use characters mark a hit until the text around it is escaped, so that content cannot bring markup along.
+HIT_START, HIT_END = "\ue000", "\ue001"
+HEADLINE_OPTIONS = (
+    f"StartSel={HIT_START}, StopSel={HIT_END}, MaxFragments=2, MaxWords=22, MinWords=8, FragmentDelimiter=' … '"
+)
+SECTIONS = ("challenge", "approach", "outcome", "lessons", "getting_started", "keeping_it_going")
+
+
+def extracts(case_studies: Iterable[CaseStudy], search: Search) -> dict[int, SafeString]:
+    """
+    Give for each case study the passages where a search's words stand, hits in `<mark>`, everything else escaped.
+
+    The summary where it has all the words, else passages of the sections. One query however many case studies there
+    are. A case study found only by its title or by a name has none.
+    """
+    ids = [case_study.pk for case_study in case_studies]
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT id, is_rich, body, ts_headline(%(config)s::regconfig, body, %(any)s::tsquery, %(options)s)
+            FROM casestudies_casestudy, LATERAL (
+                SELECT to_tsvector(%(config)s::regconfig, summary) @@ %(all)s::tsquery AS is_enough
+            ) summarised, LATERAL (
+                SELECT NOT is_enough AS is_rich, CASE WHEN is_enough THEN summary
+                    ELSE regexp_replace(concat_ws(' ', summary, {", ".join(SECTIONS)}), '<[^>]*>', ' ', 'g')
+                    END AS body
+                OFFSET 0
+            ) chosen
+            WHERE id = ANY(%(ids)s)
+            """,  # noqa: S608  # constants
+            {
+                "config": SEARCH_CONFIGURATION,
+                "ids": ids,
+                "all": search.query,
+                "any": search.anything,
+                "options": HEADLINE_OPTIONS,
+            },
+        )
+        return {
+            pk: _marked(headline, body, is_rich=is_rich)
+            for pk, is_rich, body, headline in cursor.fetchall()
+            if HIT_START in headline
+        }
+
+
+def _marked(headline: str, body: str, *, is_rich: bool) -> SafeString:
+    """Mark the hits, and show by dots where the passages begin or end inside the text."""
+    text = " ".join(body.replace(HIT_START, "").replace(HIT_END, "").split())
+    passages = " ".join(headline.split())
+    plain = passages.replace(HIT_START, "").replace(HIT_END, "")
+    before = "" if text.startswith(plain.partition(" … ")[0]) else "… "
+    after = "" if plain.endswith((".", "!", "?")) or text.endswith(plain.rpartition(" … ")[2]) else " …"
+    shown = html.unescape(passages) if is_rich else passages
+    escaped = escape(f"{before}{shown}{after}")
+    return mark_safe(escaped.replace(HIT_START, "<mark>").replace(HIT_END, "</mark>"))  # noqa: S308  # escaped above

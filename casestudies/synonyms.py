@@ -1,0 +1,40 @@
+"""The synonyms that staff manage, as search uses them."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from casestudies.models import SEARCH_CONFIGURATION
+
+
+@dataclass(frozen=True)
+class Synonyms:
+    """A group of synonyms, as one of its terms calls for it: that term, the others, and the queries for each."""
+
+    typed: str
+    others: tuple[str, ...]
+    target: str
+    substitute: str
+    lexemes: frozenset[str]
+    is_asked_for: bool = True  # not behind a minus
+
+
+def load_synonyms() -> list[Synonyms]:
+    """Read every term in use that calls for its group."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT terms, typed, target::text, tsvector_to_array(to_tsvector(%(config)s::regconfig, typed)), (
+                SELECT string_agg('(' || phrase::text || ')', ' | ' ORDER BY term)
+                FROM unnest(terms) term, phraseto_tsquery(%(config)s::regconfig, term) phrase WHERE numnode(phrase) > 0
+            )
+            FROM casestudies_synonymgroup, unnest(CASE WHEN leads_here = '{}' THEN terms ELSE leads_here END) typed,
+                plainto_tsquery(%(config)s::regconfig, typed) target
+            WHERE is_active AND numnode(target) > 0
+            """,
+            {"config": SEARCH_CONFIGURATION},
+        )
+        return [
+            Synonyms(typed, tuple(term for term in terms if term != typed), target, substitute, frozenset(lexemes))
+            for terms, typed, target, lexemes, substitute in cursor.fetchall()
+        ]

@@ -1,0 +1,192 @@
+"""The version of the content: what changes it, what does not, and in which order."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.db import connection, transaction
+from django.utils import timezone
+
+from casestudies.content_version import read_state
+from casestudies.models import CaseStudy, ContentChange, ContentVersion, SearchWord, SynonymGroup
+from partners.models import OrganisationEditor
+from tests.factories import (
+    CaseStudyFactory,
+    ContactFactory,
+    ImpactFigureFactory,
+    OrganisationFactory,
+    OrganisationNameFactory,
+    ReportEntryFactory,
+    ReportFactory,
+    ReportSectionFactory,
+    ResourceFactory,
+    SettingFactory,
+    SourceFactory,
+    ThemeFactory,
+)
+
+# Nothing of theirs is shown: who may edit what, and what the database keeps for search and for the version itself.
+NOT_SHOWN = {OrganisationEditor, SearchWord, ContentVersion, ContentChange}
+
+
+@pytest.mark.django_db
+def test_every_table_of_content_has_its_trigger():
+    tables = {
+        model._meta.db_table
+        for label in ("partners", "casestudies")
+        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+        if model not in NOT_SHOWN
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid"
+            " WHERE tgname IN ('content_changed', 'case_study_changed', 'case_study_part_changed',"
+            " 'report_changed', 'report_part_changed') AND tginitdeferred AND tgenabled = 'O'"
+        )
+        assert {table for (table,) in cursor.fetchall()} == tables
+
+
+def public():
+    return CaseStudyFactory(published=True)
+
+
+def public_report():
+    return ReportFactory(published=True)
+
+
+SHOWN = {
+    "a case study": public,
+    "a withdrawn case study": lambda: CaseStudyFactory(withdrawn=True),
+    "a scheduled case study": lambda: CaseStudyFactory(scheduled=True),
+    "its figure": lambda: ImpactFigureFactory(case_study=public()),
+    "its source": lambda: SourceFactory(case_study=public()),
+    "its resource": lambda: ResourceFactory(case_study=public()),
+    "its contact": lambda: CaseStudyFactory(published=True, contacts=[ContactFactory()]).case_study_contacts.get(),
+    "a report": public_report,
+    "its section": lambda: ReportSectionFactory(report=public_report()),
+    "its entry": lambda: ReportEntryFactory(report=public_report()),
+    "an organisation": OrganisationFactory,
+    "its other name": OrganisationNameFactory,
+    "a contact": ContactFactory,
+    "a theme": ThemeFactory,
+    "a setting": SettingFactory,
+    "synonyms": lambda: SynonymGroup.objects.create(terms=["one", "two"]),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_visitors_see_changes_the_version(name):
+    record = SHOWN[name]()
+    made = read_state().version
+    record.save()
+    changed = read_state().version
+    record.delete()
+    assert made < changed < read_state().version
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("link", ["themes", "settings", "partner_organisations"])
+def test_a_link_changes_the_version(link):
+    record, case_study = (
+        {"themes": ThemeFactory, "settings": SettingFactory}.get(link, OrganisationFactory)(),
+        public(),
+    )
+    before = read_state().version
+    getattr(case_study, link).add(record)
+    assert before < read_state().version
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_and_its_parts_change_nothing():
+    draft, theme = CaseStudyFactory(), ThemeFactory()
+    report = ReportFactory()
+    before = read_state()
+    draft.save()
+    draft.themes.add(theme)
+    ImpactFigureFactory(case_study=draft)
+    ReportEntryFactory(report=report, case_study=draft).delete()
+    draft.delete()
+    assert read_state().version == before.version
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_undone_changes_nothing():
+    case_study = public()
+    before = read_state().version
+    with transaction.atomic():
+        case_study.save()
+        connection.check_constraints()  # what a commit does first
+        transaction.set_rollback(True)
+    assert read_state().version == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_takes_one_version_however_much_it_changes():
+    studies = [public(), public()]
+    with transaction.atomic():
+        for case_study in studies:
+            case_study.themes.add(ThemeFactory())
+            case_study.save()
+    assert set(ContentChange.objects.values_list("version", flat=True)) == {read_state().version}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_written_cannot_know_what_others_see():
+    theme = ThemeFactory()
+    with transaction.atomic():
+        theme.save()
+        assert read_state().key is None
+    assert read_state().key is not None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("factory", [CaseStudyFactory, ReportFactory])
+def test_the_clock_changes_the_key_where_something_is_scheduled(factory):
+    now = timezone.now()
+    record = factory(published=True)
+    type(record).objects.update(published_at=now + timedelta(milliseconds=300))
+    before = read_state()
+    assert before.now < now + timedelta(milliseconds=300)
+    while (after := read_state()).now < now + timedelta(milliseconds=300):
+        assert after.key == before.key
+    assert before.version == after.version
+    assert before.key != after.key
+
+
+@pytest.mark.django_db(transaction=True)
+def test_versions_follow_the_order_of_commits():
+    """A second transaction waits for the first with its version, and nobody waits for it with anything else."""
+    case_study, theme = public(), ThemeFactory()
+    versions = []
+
+    def write():
+        theme.save()
+        versions.append(read_state().version)
+        connection.close()
+
+    other = threading.Thread(target=write)
+    with transaction.atomic():
+        case_study.save()
+        connection.check_constraints()  # takes the version, as a commit does
+        (taken,) = ContentVersion.objects.values_list("version", flat=True)
+        other.start()
+        with connection.cursor() as cursor:
+            while True:
+                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                if cursor.fetchone()[0]:
+                    break
+        assert versions == []
+    other.join(10)
+    assert versions == [read_state().version]
+    assert versions[0] > taken
+
+
+@pytest.mark.django_db(transaction=True)
+def test_case_studies_in_an_organisation_s_region_change_with_it():
+    case_study = public()
+    ContentChange.objects.all().delete()
+    type(case_study.lead_organisation).objects.update(region="london")
+    assert list(ContentChange.objects.values_list("case_study_id", flat=True)) == [case_study.pk]
+    assert CaseStudy.objects.count() == 1
