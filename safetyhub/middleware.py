@@ -8,6 +8,17 @@ from django.shortcuts import render
 
 LONGEST_QUERY = 16_384  # bytes; a search of 10,000 characters is answered by its form
 LONGEST_PATH = 1_000  # bytes; a slug has at most 100 characters
+# Browsers ask each time, and mostly hear that nothing has changed. A shared cache may answer by itself for so short a
+# time that what is withdrawn is gone from it within a minute, its way there included.
+CACHE_CONTROL = "public, max-age=0, s-maxage=30, must-revalidate"
+SHARED = {
+    HTTPStatus.OK,
+    HTTPStatus.MOVED_PERMANENTLY,
+    HTTPStatus.FOUND,
+    HTTPStatus.NOT_MODIFIED,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.GONE,
+}
 MACHINES = {"/healthz", "/readyz"}  # they read the status, not a page
 
 
@@ -26,6 +37,25 @@ class ClearAnswers:
         # The answer that Django gives has no content.
         if isinstance(response, HttpResponseNotAllowed) and request.path_info not in MACHINES:
             return method_not_allowed(request, response.headers["Allow"])
+        return response
+
+
+class CacheControl:
+    """Say to browsers and shared caches how long they may keep a public page that says nothing of that itself."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        response = self.get_response(request)
+        if (
+            request.method in {"GET", "HEAD"}
+            and response.status_code in SHARED
+            and "Cache-Control" not in response.headers
+            and not response.cookies
+        ):
+            response.headers["Cache-Control"] = CACHE_CONTROL
         return response
 
 

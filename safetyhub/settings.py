@@ -71,6 +71,39 @@ def mailer(url: str) -> dict[str, Any]:
     return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
 
 
+def cache(url: str) -> dict[str, Any]:
+    """
+    Turn CACHE_URL into an entry of Django's CACHES.
+
+    `memory://` keeps pages in each process, `redis://`, `rediss://`, `valkey://`, `valkeys://` or `unix:///socket` in
+    a Redis or Valkey that all processes share, with `user:password@host:port/number`, and `none://` nowhere. Raises
+    ImproperlyConfigured for anything else.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "none":
+        return {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    if parts.scheme == "memory":
+        return {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            # A page has about 15 kB: some 10 MB in each process.
+            "OPTIONS": {"MAX_ENTRIES": 500},
+        }
+    if parts.scheme in {"redis", "rediss", "valkey", "valkeys", "unix"} and (parts.hostname or parts.scheme == "unix"):
+        return {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": url.replace("valkey", "redis", 1) if parts.scheme.startswith("valkey") else url,
+            "KEY_PREFIX": "safetyhub",
+            "OPTIONS": {
+                "serializer": "safetyhub.pagecache.Plain",
+                "socket_connect_timeout": 0.5,  # seconds; a page is made in less
+                "socket_timeout": 0.5,
+            },
+        }
+    raise ImproperlyConfigured(
+        "CACHE_URL must be memory://, redis://host (or rediss://, valkey://, valkeys://, unix:///socket) or none://."
+    )
+
+
 try:
     # --- Who runs it -----------------------------------------------------------------------------------------
     SERVICE_NAME = env.str("SERVICE_NAME", "Patient Safety Case Studies")
@@ -116,6 +149,10 @@ try:
         "pool": pool if DATABASE_POOL_SIZE else False,
     }
 
+    # --- Cache -----------------------------------------------------------------------------------------------
+    # Whole public pages; see safetyhub.pagecache.
+    CACHES = {"default": cache(env.str("CACHE_URL", "") or "memory://")}
+
     # --- Mail ------------------------------------------------------------------------------------------------
     MAILERS = {"default": mailer(required("EMAIL_URL", "the mail server, smtp+starttls://user:password@host"))}
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or f"no-reply@{urlsplit(SITE_URL).hostname}"
@@ -156,6 +193,7 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "safetyhub.middleware.CacheControl",
     # Pages are text and shrink to a fifth. Nothing secret stands beside what a visitor types, and Django masks the
     # tokens of staff forms, so compression tells nobody anything (BREACH).
     "django.middleware.gzip.GZipMiddleware",

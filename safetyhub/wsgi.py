@@ -1,4 +1,4 @@
-"""The WSGI application that gunicorn serves."""
+"""The WSGI application that gunicorn serves: Django, behind the pages that are kept."""
 
 import os
 
@@ -6,4 +6,6 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "safetyhub.settings")
 
-application = get_wsgi_application()
+from safetyhub.pagecache import PageCache  # it reads the settings that the line above names
+
+application = PageCache(get_wsgi_application())
