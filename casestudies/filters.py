@@ -6,6 +6,7 @@ page: what cannot be understood is left out and named.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -71,24 +72,16 @@ class YearFilter(filters.Filter):
     field_class = forms.IntegerField
 
 
-@dataclass
+@dataclass(slots=True)
 class Option:
     """One value of a filter: how it reads in a sentence, whether it is on, and how many results it would give."""
 
-    term: Term
+    key: int | str  # of the catalogue
+    value: str
+    label: str
     phrase: str
     chosen: bool
     count: int = 0
-
-    @property
-    def value(self) -> str:
-        """Give its slug."""
-        return self.term.slug
-
-    @property
-    def label(self) -> str:
-        """Give how it reads beside its box."""
-        return self.term.name
 
 
 @dataclass
@@ -174,17 +167,22 @@ class CaseStudyFilter(filters.FilterSet):
         self.visible = self.catalogue.visible(now)
         self.unknown: list[str] = []
         self.facets = {name: self._facet(name, cleaned.get(name, [])) for name in self.FACETS}
-        self.search = search.understand(self.words, self.catalogue, self.visible) if self.words else search.Search("")
-        self._sets = self._sets_of_filters()
-        self.found = self._found()
-        sorts = [value for value in cleaned.get("sort", []) if value in SORTS]
-        self.order = sorts[0] if sorts else self.natural_order
-        if self.order == "relevance" and not self.search.has_meaning:
-            self.order = "newest"
 
     def leave(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
         """Leave a queryset alone: the catalogue knows what has what, and counts it too."""
         return queryset
+
+    @cached_property
+    def search(self) -> search.Search:
+        """Give the search as it was understood, and what it found."""
+        return search.understand(self.words, self.catalogue, self.visible) if self.words else search.Search("")
+
+    @cached_property
+    def order(self) -> str:
+        """Give the order that was chosen, or the natural one."""
+        sorts = [value for value in self.form.cleaned_data.get("sort", []) if value in SORTS]
+        order = sorts[0] if sorts else self.natural_order
+        return "newest" if order == "relevance" and not self.search.has_meaning else order
 
     @property
     def natural_order(self) -> str:
@@ -209,7 +207,7 @@ class CaseStudyFilter(filters.FilterSet):
             left.discard(term.slug)
             # Of hundreds of organisations, those that have case studies.
             if is_chosen or name != "organisation" or self.catalogue.count(name, term.key, self.visible):
-                facet.options.append(Option(term, _phrase(name, term), is_chosen))
+                facet.options.append(Option(term.key, term.slug, term.name, _phrase(name, term), is_chosen))
         self.unknown += [f"{facet.label}: {value[:60]}" for value in chosen if value in left]
         return facet
 
@@ -221,14 +219,20 @@ class CaseStudyFilter(filters.FilterSet):
         for name, facet in self.facets.items():
             among = self._found(without=name)
             for option in facet.options:
-                option.count = self.catalogue.count(name, option.term.key, among)
+                option.count = self.catalogue.count(name, option.key, among)
 
     # --- Filtering -------------------------------------------------------------------------------------------
 
-    def _sets_of_filters(self) -> dict[str, BitMap]:
+    @cached_property
+    def found(self) -> BitMap:
+        """Give the results, in no order."""
+        return self._found()
+
+    @cached_property
+    def _sets(self) -> dict[str, BitMap]:
         """Give for each filter that is on the case studies it keeps."""
         sets = {
-            name: self.catalogue.with_any(name, [option.term.key for option in facet.chosen])
+            name: self.catalogue.with_any(name, [option.key for option in facet.chosen])
             for name, facet in self.facets.items()
             if facet.chosen
         }
@@ -309,7 +313,7 @@ class CaseStudyFilter(filters.FilterSet):
         for removal in self.removals:
             chosen = self.facets[removal.name].chosen if removal.option else []
             rest = [option for option in chosen if option is not removal.option]
-            instead = self.catalogue.with_any(removal.name, [option.term.key for option in rest]) if rest else None
+            instead = self.catalogue.with_any(removal.name, [option.key for option in rest]) if rest else None
             ways.append((removal, len(self._found(without=removal.name, instead=instead))))
         return ways
 

@@ -46,7 +46,7 @@ def related_to(case_study: CaseStudy, *, limit: int = 3) -> list[Related]:
             )
         )
         .order_by("-shared", "-published_at", "pk")
-        .for_cards()
+        .for_reports()
         .prefetch_related("themes")[:limit]
     )
     return [Related(other, reason(case_study, other)) for other in nearest]

@@ -83,17 +83,19 @@ class CaseStudyListView(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show a page of results, or say that the search took too long."""
+        chosen = CaseStudyFilter(request.GET, queryset=CaseStudy.objects.published())
+        if not chosen.words:
+            return self.answer(request, chosen)
         try:
             with search.limited_time():
-                return self.answer(request)
+                return self.answer(request, chosen)
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled):
                 raise
             return render(request, "casestudies/casestudy_list_too_slow.jinja", status=HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def answer(self, request: HttpRequest) -> HttpResponse:
+    def answer(self, request: HttpRequest, chosen: CaseStudyFilter) -> HttpResponse:
         """Find and show the results; a page past the end leads to the last."""
-        chosen = CaseStudyFilter(request.GET, queryset=CaseStudy.objects.published())
         chosen.count_options()
         pages = Paginator(range(len(chosen.found)), PER_PAGE)
         page = pages.get_page(chosen.page_number)

@@ -40,7 +40,7 @@ def report_context(report: Report) -> dict[str, Any]:
     A section is there only with a case study that visitors may see.
     """
     entries = ReportEntry.objects.filter(case_study__in=CaseStudy.objects.published()).prefetch_related(
-        Prefetch("case_study", CaseStudy.objects.for_cards().prefetch_related("sources", "impact_figures__source"))
+        Prefetch("case_study", CaseStudy.objects.for_reports())
     )
     sections: list[dict[str, Any]] = [
         {

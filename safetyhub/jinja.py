@@ -1,7 +1,9 @@
 """The Jinja2 environment of the public pages: the NHS components, and what every page may use."""
 
+import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from django.utils import timezone
 from django.utils.dateformat import format as format_date
 from django.utils.text import get_text_list
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup
 
 from safetyhub.structured_data import json_ld
 
@@ -61,6 +64,12 @@ def counted(number: int, singular: str, plural: str = "") -> str:
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
+def camel_case(name: str) -> str:
+    """Give the name of a component's macro: `errorSummary` of `error-summary`."""
+    first, *rest = name.split("-")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def environment(**options: Any) -> Environment:
     """
     Make the environment. Called once by Django's Jinja2 backend.
@@ -75,8 +84,23 @@ def environment(**options: Any) -> Environment:
         "lstrip_blocks": True,
     }
     env = Environment(autoescape=True, **{k: v for k, v in options.items() if k != "autoescape"})
+
+    @lru_cache(maxsize=500)
+    def rendered(name: str, parameters: str) -> Markup:
+        macros: Any = env.get_template(f"nhsuk/components/{name}/macro.jinja").module
+        return Markup(getattr(macros, camel_case(name))(json.loads(parameters)))  # noqa: S704  # the component escapes
+
+    def component(name: str, parameters: dict[str, Any]) -> Markup:
+        """
+        Give an NHS component that stands on many pages, such as the header.
+
+        It is what its parameters make of it, so it is made once for each: a page has little else that takes as long.
+        """
+        return rendered(name, json.dumps(parameters, default=str))
+
     env.globals |= {
         "absolute": absolute,
+        "component": component,
         "counted": counted,
         "json_ld": json_ld,
         "settings": {
