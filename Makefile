@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --require-hashes
-SOURCES := manage.py gunicorn.conf.py safetyhub partners casestudies enquiries tests
+SOURCES := manage.py gunicorn.conf.py safetyhub partners casestudies enquiries benchmarks tests
 # What the tools read settings with where no value is used.
 EXAMPLE := SECRET_KEY=an-example-of-a-long-random-text-that-nobody-else-knows ALLOWED_HOSTS=safety.example \
 	SITE_URL=https://safety.example EMAIL_URL=smtp://mail.example HTTPS=true DEBUG=false

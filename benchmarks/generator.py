@@ -214,7 +214,12 @@ PROBLEMS = {
     "frailty": ("long stays", "loss of mobility", "readmissions", "delirium"),
     "never-events": ("retained swabs", "misplaced feeding tubes", "wrong-site blocks", "guidewires left behind"),
     "maternity-and-neonatal": ("severe tears", "cerebral palsy", "cold newborn babies", "births in the wrong place"),
-    "transfers-of-care": ("lost discharge letters", "delayed discharges", "wrong medicines at home", "missed referrals"),
+    "transfers-of-care": (
+        "lost discharge letters",
+        "delayed discharges",
+        "wrong medicines at home",
+        "missed referrals",
+    ),
     "pressure-ulcers": ("pressure ulcers", "broken skin", "late repositioning", "unsuitable mattresses"),
     "mental-health": ("restraint", "late returns from leave", "seclusion", "missed physical checks"),
     "dementia": ("undiagnosed dementia", "needless antipsychotics", "distress at night", "moves between wards"),
@@ -325,7 +330,20 @@ KINDS = (
     ("{P} Medical Group", "primary-care"), ("NHS {P} Integrated Care Board", "commissioner"),
     ("University of {P}", "university"), ("{P} Hospice", "charity"), ("{P} Health Technologies", "industry"),
 )  # fmt: skip
-FIRST_NAMES = ("Amara", "Bryn", "Chidi", "Dilys", "Eleri", "Farah", "Gareth", "Hannah", "Imran", "Joan", "Kofi", "Lena")
+FIRST_NAMES = (
+    "Amara",
+    "Bryn",
+    "Chidi",
+    "Dilys",
+    "Eleri",
+    "Farah",
+    "Gareth",
+    "Hannah",
+    "Imran",
+    "Joan",
+    "Kofi",
+    "Lena",
+)
 REGION_SLUGS = {region.replace("-", " "): region for region in REGIONS}
 
 
