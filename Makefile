@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: FORCE help run test lint types migrations deployment pytest build format lock clean
+.PHONY: FORCE help run test lint types migrations deployment pytest bench build format lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,9 @@ deployment: $(VENV)/dev.installed static/built/site.js ## Check the settings of 
 
 pytest: $(VENV)/dev.installed staticfiles/staticfiles.json ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -n logical $(ARGS)
+
+bench: $(VENV)/local.installed staticfiles/staticfiles.json ## Measure the speed (SIZES="1000 10000", SECONDS=5, ARGS)
+	@$(BIN)/python -m benchmarks.run $(SIZES) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 build: $(VENV)/local.installed staticfiles/staticfiles.json ## Build style sheets and scripts
 
