@@ -58,9 +58,9 @@ FOREIGN = (
 )  # fmt: skip
 COLUMNS = (
     "Page", "Cache", "First after start, ms", "First byte, ms", "Longest, ms", "Requests /s", "Floor /s",
-    "Of floor, %", "p50, ms", "p99, ms", "Queries", "Sent, kB", "Un- packed, kB",
+    "Of floor, %", "p50, ms", "p99, ms", "Queries", "Sent, kB", "Unpacked, kB",
 )  # fmt: skip
-WIDEST = 112  # characters that the table needs
+WIDEST = 132  # characters that the table needs
 
 type Environment = dict[str, str]
 
@@ -103,7 +103,7 @@ class Measured:
             f"{self.longest:.1f}",
             f"{self.load.rate:.0f}",
             f"{self.floor.rate:.0f}",
-            f"{100 * self.load.rate / self.floor.rate:.3g}",
+            f"{100 * self.load.rate / self.floor.rate:.2g}",
             f"{self.load.p50:.1f}",
             f"{self.load.p99:.1f}",
             str(self.queries),
@@ -177,24 +177,31 @@ def run(*command: str, environment: Environment, given: str | None = None) -> st
 # --- Content -------------------------------------------------------------------------------------------------
 
 
-def prepared(size: int) -> Path:
-    """Give the data directory of a size, loaded; it is used again as long as the content would be the same."""
+@contextlib.contextmanager
+def database(size: int) -> Iterator[EmbeddedPostgres]:
+    """Run the database of a size, loaded; its data is used again as long as the content would be the same."""
     data = data_directory() / f"benchmarks-{size}"
     is_loaded = data / "content.sha256"
     content = fingerprint(size)
-    if is_loaded.exists() and is_loaded.read_text(encoding="ascii") == content:
-        return data
-    if data.exists():
+    if data.exists() and not (is_loaded.exists() and is_loaded.read_text(encoding="ascii") == content):
         # A server that a killed run left behind must not lose its files under its feet.
         with contextlib.suppress(CannotStart):
-            server = EmbeddedPostgres(data)
-            server.start()
-            server.stop()
+            left = EmbeddedPostgres(data)
+            left.start()
+            left.stop()
         shutil.rmtree(data)
-    environment = own_environment() | {"SAFETYHUB_DATA_DIR": str(data)}
-    run("benchmarks.load", str(size), environment=environment)
-    is_loaded.write_text(content, encoding="ascii")
-    return data
+    data.mkdir(mode=0o700, exist_ok=True)
+    server = EmbeddedPostgres(data)
+    server.start()
+    try:
+        if not is_loaded.exists():
+            run("benchmarks.load", str(size), environment=site_environment(server))
+            is_loaded.write_text(content, encoding="ascii")
+        with psycopg.connect(server.conninfo()) as connection:
+            connection.execute("CHECKPOINT")  # so that nothing of the load is still written while we measure
+        yield server
+    finally:
+        server.stop()
 
 
 def fingerprint(size: int) -> str:
@@ -211,15 +218,16 @@ def own_environment() -> Environment:
     return {name: value for name, value in os.environ.items() if name not in FOREIGN}
 
 
-def site_environment(data: Path, database_url: str) -> Environment:
+def site_environment(server: EmbeddedPostgres) -> Environment:
     """Give the settings of a server, but for TLS, which loopback has not."""
     return own_environment() | {
-        "DATABASE_URL": database_url,
+        "SAFETYHUB_DATA_DIR": str(server.data),
+        "DATABASE_URL": server.url,
         "SECRET_KEY": "a-long-random-text-that-signs-nothing-but-a-benchmark",
         "ALLOWED_HOSTS": "127.0.0.1",
         "SITE_URL": "http://127.0.0.1",
-        "EMAIL_URL": f"file://{data}/mail",
-        "MEDIA_ROOT": str(data / "media"),
+        "EMAIL_URL": f"file://{server.data}/mail",
+        "MEDIA_ROOT": str(server.data / "media"),
         "HTTPS": "false",
         "DEBUG": "false",
         "LOG_LEVEL": "WARNING",
@@ -305,9 +313,7 @@ def load(port: int, paths: list[str], seconds: int) -> Load:
     return Load(found["requests"] / found["seconds"], found["p50"], found["p99"])
 
 
-def measured(
-    kind: str, paths: list[str], site: Running, floor: Running, seconds: int
-) -> tuple[Answer, list[float], Load, Load]:
+def measured(paths: list[str], site: Running, floor: Running, seconds: int) -> tuple[Answer, list[float], Load, Load]:
     """Measure one kind: sizes, first bytes, load, and the floor right after it, as the machine's speed drifts."""
     answers = [ask(site.port, path) for path in paths]  # warms up too, and makes sure of every status
     load(site.port, paths, WARM_UP)
@@ -320,30 +326,27 @@ def measured(
 
 def measure(size: int, asked: Addresses, seconds: int, console: Console) -> tuple[list[Measured], dict[bool, float]]:
     """Measure a size; give the rows and, without and with cache, the megabytes of a worker."""
-    data = prepared(size)
-    server = EmbeddedPostgres(data)
-    server.start()
-    rows, memory = [], {}
-    log = data / "gunicorn.log"
-    try:
-        with psycopg.connect(server.conninfo()) as database:
-            database.execute("CHECKPOINT")  # so that nothing of the load is still written while we measure
+    rows: list[Measured] = []
+    memory = {}
+    with database(size) as server:
         for is_cached in (False, True):
-            environment = site_environment(data, server.url)
+            environment = site_environment(server)
             if url := os.environ.get("CACHE_URL", "") if is_cached else NO_CACHE:
                 environment["CACHE_URL"] = url
-            with console.status(f"{size:,} case studies: queries and first requests"):
+            label = f"{size:,} case studies, {'with' if is_cached else 'no'} cache"
+            log = server.data / "gunicorn.log"
+            with console.status(f"{label}: first requests and queries"):
                 firsts = {kind: first_after_start(paths[0], environment, log) for kind, paths in asked.items()}
                 queries = json.loads(run("benchmarks.queries", environment=environment, given=json.dumps(asked)))
             with (
                 served("safetyhub.wsgi", environment, log) as site,
-                served("benchmarks.floor:application", environment, data / "floor.log") as floor,
+                served("benchmarks.floor:application", environment, server.data / "floor.log") as floor,
             ):
                 wait_until_it_answers(site, "/healthz")
                 wait_until_it_answers(floor, "/1")
                 for kind, paths in asked.items():
-                    with console.status(f"{size:,} case studies, {'with' if is_cached else 'no'} cache: {kind}"):
-                        usual, times, under_load, beside = measured(kind, paths, site, floor, seconds)
+                    with console.status(f"{label}: {kind}"):
+                        usual, times, under_load, beside = measured(paths, site, floor, seconds)
                     rows.append(
                         Measured(
                             kind, is_cached, firsts[kind], median(times), max(times), under_load, beside,
@@ -351,8 +354,6 @@ def measure(size: int, asked: Addresses, seconds: int, console: Console) -> tupl
                         )
                     )  # fmt: skip
                 memory[is_cached] = mean(site.memory()) / 1e6
-    finally:
-        server.stop()
     return rows, memory
 
 
@@ -361,9 +362,14 @@ def measure(size: int, asked: Addresses, seconds: int, console: Console) -> tupl
 
 def show(size: int, rows: list[Measured], memory: dict[bool, float], console: Console) -> None:
     """Print the table of a size, each page with and without cache below each other."""
-    table = Table(title=f"{size:,} case studies", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"{size:,} case studies", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+    )
     for place, column in enumerate(COLUMNS):
-        table.add_column(column, justify="left" if place < 2 else "right")
+        if place < 2:
+            table.add_column(column, min_width=(22, 5)[place])
+        else:
+            table.add_column(column.replace(" ", "\n"), justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row.row(), end_section=row.is_cached)
     console.print(table)
@@ -377,7 +383,7 @@ def markdown(size: int, rows: list[Measured]) -> str:
 
 def markdown_head() -> str:
     """Give the head of the Markdown table."""
-    names = ("Case studies", *(column.replace("- ", "") for column in COLUMNS))
+    names = ("Case studies", *COLUMNS)
     lines = ("---" if name in COLUMNS[:2] else "--:" for name in names)
     return f"| {' | '.join(names)} |\n|{'|'.join(lines)}|"
 
