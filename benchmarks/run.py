@@ -60,7 +60,7 @@ COLUMNS = (
     "Page", "Cache", "First after start, ms", "First byte, ms", "Longest, ms", "Requests /s", "Floor /s",
     "Of floor, %", "p50, ms", "p99, ms", "Queries", "Sent, kB", "Unpacked, kB",
 )  # fmt: skip
-WIDEST = 132  # characters that the table needs
+WIDEST = 140  # characters that the table needs
 
 type Environment = dict[str, str]
 
