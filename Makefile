@@ -4,13 +4,13 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: FORCE help run test lint types migrations deployment pytest build format lock clean
+.PHONY: FORCE help run test lint types migrations deployment pytest bench build format lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 MANAGE := $(BIN)/python manage.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --quiet --require-hashes
-SOURCES := manage.py gunicorn.conf.py safetyhub partners casestudies enquiries tests
+SOURCES := manage.py gunicorn.conf.py safetyhub partners casestudies enquiries benchmarks tests
 # What the tools read settings with where no value is used.
 EXAMPLE := SECRET_KEY=an-example-of-a-long-random-text-that-nobody-else-knows ALLOWED_HOSTS=safety.example \
 	SITE_URL=https://safety.example EMAIL_URL=smtp://mail.example HTTPS=true DEBUG=false
@@ -45,6 +45,9 @@ deployment: $(VENV)/dev.installed static/built/site.js ## Check the settings of 
 
 pytest: $(VENV)/dev.installed staticfiles/staticfiles.json ## Run the tests (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest -n logical $(ARGS)
+
+bench: $(VENV)/local.installed staticfiles/staticfiles.json ## Measure the speed (SIZES="1000 10000", SECONDS=5, ARGS)
+	@$(BIN)/python -m benchmarks.run $(SIZES) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
 
 build: $(VENV)/local.installed staticfiles/staticfiles.json ## Build style sheets and scripts
 

@@ -259,7 +259,7 @@ class EmbeddedPostgres:
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
             f"--lc-ctype={unicode_locale()}",
-            "--text-search-config=pg_catalog.english",
+            "--text-search-config=english",
             "--no-instructions",
             *(() if self.durable else ("--no-sync",)),
         )
@@ -293,6 +293,9 @@ class EmbeddedPostgres:
             "lc_messages": "C",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            # initdb once wrote the schema's name twice, which no parallel worker can read: every query that
+            # PostgreSQL runs on several processes failed.
+            "default_text_search_config": "pg_catalog.english",
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

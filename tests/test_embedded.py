@@ -139,6 +139,18 @@ def test_order_and_words_do_not_depend_on_the_language_of_the_machine(directory,
     assert row == ("UTF8", "école", "'naïv':2 'safe':1")
 
 
+def test_queries_on_several_processes_work(directory):
+    """Processes that help with a large query read the server's settings again, and stop at one they cannot read."""
+    server = EmbeddedPostgres(directory, durable=False)
+    server.start()
+    try:
+        with psycopg.connect(server.conninfo()) as database:
+            database.execute("SET debug_parallel_query = on")
+            assert database.execute("SELECT count(*) FROM pg_class").fetchone() > (0,)
+    finally:
+        server.stop()
+
+
 def test_data_of_another_version_is_left_alone(directory):
     (directory / "postgres").mkdir()
     (directory / "postgres" / "PG_VERSION").write_text("16\n")
