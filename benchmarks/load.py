@@ -87,6 +87,11 @@ def load(number: int, *, progress: bool = True) -> None:
             loader.load_case_studies(batch)
         loader.load_words()
         _execute(*connection.ops.sequence_reset_sql(no_style(), models))
+        # As `case_study_changed` of casestudies.content_version would have, for processes that know the database.
+        _execute(
+            "INSERT INTO casestudies_contentchange (case_study_id, version)"
+            " SELECT id, version FROM casestudies_casestudy, take_content_version() version WHERE status <> 'draft'"
+        )
     vacuum = "" if connection.in_atomic_block else "VACUUM "
     _execute(f"{vacuum}ANALYZE {', '.join(_table(model) for model in models)}")
 

@@ -45,7 +45,7 @@ ENOUGH = 5  # answers on each connection
 SEQUENTIAL = 30  # requests, one after the other, whose first byte is waited for
 CONNECTIONS = 8  # at a time under load: what two processes of four threads can have in hand
 LONGEST = 30  # seconds that an answer, a start or a stop may take
-NO_CACHE = "dummycache://"
+NO_CACHE = "none://"
 # What decides the content of a data directory; a change in one of these makes it anew.
 CONTENT = (
     "benchmarks/generator.py", "benchmarks/load.py", "sample_content/*.json", "*/migrations/*.py",

@@ -256,8 +256,7 @@ class CaseStudyFilter(filters.FilterSet):
             keys = self.search.best_first(self.catalogue, self.found, offset, limit)
         else:
             keys = self.catalogue.in_order(self.order, self.found, offset, limit)
-        case_studies = {case_study.pk: case_study for case_study in self.queryset.filter(pk__in=keys).for_cards()}
-        return [case_studies[key] for key in keys if key in case_studies]
+        return in_this_order(keys, self.queryset.for_cards())
 
     # --- Words and addresses ---------------------------------------------------------------------------------
 
@@ -362,6 +361,12 @@ class CaseStudyFilter(filters.FilterSet):
         if first and last:
             return f"in {first}" if first == last else f"from {first} to {last}"
         return f"since {first}" if first else f"up to {last}" if last else ""
+
+
+def in_this_order(keys: list[int], case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
+    """Fetch the case studies of these keys, in their order; what is not among the case studies is left out."""
+    found = {case_study.pk: case_study for case_study in case_studies.filter(pk__in=keys)}
+    return [found[key] for key in keys if key in found]
 
 
 def _phrase(name: str, term: Term) -> str:

@@ -39,6 +39,9 @@ class Theme(Slugged):
     introduction = models.TextField(blank=True, help_text="What the theme is about, for its page.")
     order = models.PositiveSmallIntegerField(default=0, help_text="Themes are shown in this order.")
 
+    number: int  # of its published case studies, where a page counts them
+    shared: int  # of these with another theme
+
     former_slug_model: ClassVar[type[FormerSlug]]
 
     class Meta:

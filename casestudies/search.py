@@ -16,8 +16,9 @@ from pyroaring import BitMap
 
 from casestudies.catalogue import Catalogue
 from casestudies.search_matches import MOST_RANKED, Matches, Part, find, rank, tiers
-from casestudies.search_reading import Reading, any_of, read
+from casestudies.search_reading import Reading, read
 from casestudies.search_spelling import respell
+from casestudies.synonyms import any_of
 
 # With fewer results than this, words are left out one by one, and a spelling may be suggested.
 FEW = 4
@@ -116,7 +117,7 @@ def understand(words: str, catalogue: Catalogue, visible: BitMap) -> Search:
 
 def _find(reading: Reading, visible: BitMap) -> tuple[BitMap, list[Matches]]:
     """Find what has all the parts of a search, and what has each."""
-    matches = find([query for _, query in reading.parts] or [reading.query])
+    matches = find(reading.parts or [(reading.query,)])
     return BitMap.intersection(visible, *(part.anywhere for part in matches)), matches
 
 
@@ -125,8 +126,8 @@ def _telling(reading: Reading, matches: list[Matches], visible: BitMap) -> tuple
     if not reading.parts:
         return (Part(reading.query, 1.0, matches[0]),)
     parts = [
-        Part(query, math.log1p(len(visible) / (1 + found.anywhere.intersection_cardinality(visible))), found)
-        for (_, query), found in zip(reading.parts, matches, strict=True)
+        Part(any_of(queries), math.log1p(len(visible) / (1 + found.anywhere.intersection_cardinality(visible))), found)
+        for queries, found in zip(reading.parts, matches, strict=True)
     ]
     usual = sum(part.telling for part in parts) / len(parts)
     return (*parts, *(Part(query, CLOSER_WEIGHT * usual) for query in reading.closer))

@@ -1,5 +1,6 @@
 """Which case studies a query of PostgreSQL's finds, where its words stand, and which of them match best."""
 
+import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from operator import itemgetter
 
 from django.db import connection
 from pyroaring import BitMap
+
+from casestudies.synonyms import any_of
 
 # What it counts that a word stands in a section, among the partners, in the summary or a name, in the title; and
 # that it stands anywhere at all.
@@ -22,6 +25,8 @@ MOST_RANKED_PARTS = 40
 MOST_RANKED = 200
 MOST_TIERED_PARTS = 4  # whose places tell a tier apart; four places to the power of this many tiers at the most
 
+PHRASE = re.compile(r"<->|<\d+>")  # words side by side, or so many words apart
+
 FIND = """
 SELECT
     (SELECT string_agg(int4send(id::int), '') FROM casestudies_casestudy
@@ -32,6 +37,10 @@ SELECT
         WHERE status = 'published' AND title_vector @@ query)
 FROM unnest(%s::text[]) WITH ORDINALITY AS asked (words, place), LATERAL (SELECT words::tsquery AS query) parsed
 ORDER BY place
+"""
+
+CHECK = """
+SELECT string_agg(int4send(id::int), '') FROM casestudies_casestudy WHERE id = ANY(%s) AND {column} @@ %s::tsquery
 """
 
 RANK = """
@@ -64,13 +73,49 @@ class Part:
     matches: Matches | None = None  # of a part that only speaks for a better match
 
 
-def find(queries: Sequence[str]) -> list[Matches]:
-    """Find what each query matches among the published, those scheduled included. One question to the database."""
-    if not queries:
-        return []
+def find(parts: Sequence[Sequence[str]]) -> list[Matches]:
+    """
+    Find what matches any of the queries of each part, among the published, those scheduled included.
+
+    An index knows which words a text has, not whether they stand side by side: for that PostgreSQL reads the text,
+    and those of all rows on the same page of the table. So phrases are asked for last, and of those case studies
+    alone which have their words and were not found already.
+    """
+    plain = [any_of(query for query in part if not _is_phrase(query)) for part in parts]
+    phrases = [any_of(query for query in part if _is_phrase(query)) for part in parts]
+    found = _find([*plain, *(PHRASE.sub("&", query) for query in phrases)])
+    sure, likely = found[: len(parts)], found[len(parts) :]
+    return [
+        _with_phrases(phrase, *matches) if phrase else matches[0]
+        for phrase, *matches in zip(phrases, sure, likely, strict=True)
+    ]
+
+
+def _is_phrase(query: str) -> bool:
+    """Say whether a query needs words side by side. Behind a `!` they need to be read in full wherever they stand."""
+    return PHRASE.search(query) is not None and "!" not in query
+
+
+def _find(queries: Sequence[str]) -> list[Matches]:
     with connection.cursor() as cursor:
         cursor.execute(FIND, [list(queries)])
         return [Matches(*(_bitmap(keys) for keys in row)) for row in cursor.fetchall()]
+
+
+def _with_phrases(phrase: str, sure: Matches, likely: Matches) -> Matches:
+    """Add to what is found for sure what has a phrase, of what has its words. Small columns are read first."""
+    title = sure.title | _check("title_vector", phrase, likely.title - sure.title)
+    head = sure.head | title | _check("head_vector", phrase, likely.head - sure.head - title)
+    anywhere = sure.anywhere | head
+    return Matches(anywhere | _check("search_vector", phrase, likely.anywhere - anywhere), head, title)
+
+
+def _check(column: str, phrase: str, among: BitMap) -> BitMap:
+    if not among:
+        return among
+    with connection.cursor() as cursor:
+        cursor.execute(CHECK.format(column=column), [list(among), phrase])
+        return _bitmap(cursor.fetchone()[0])
 
 
 def _bitmap(keys: bytes | None) -> BitMap:

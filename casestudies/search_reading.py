@@ -9,7 +9,7 @@ from itertools import pairwise
 from django.db import connection
 
 from casestudies.models import SEARCH_CONFIGURATION
-from casestudies.synonyms import Synonyms
+from casestudies.synonyms import Synonyms, any_of
 
 # Words of the sentence around what is looked for. Left out when others remain; they say nothing about safety.
 SMALL_TALK = frozenset(
@@ -34,7 +34,8 @@ class Reading:
 
     query: str
     synonyms: list[Synonyms] = field(default_factory=list)
-    parts: list[tuple[str, str]] = field(default_factory=list)  # (words as typed, query of the part)
+    # Each part of a plain list, as the queries of which any will do.
+    parts: list[tuple[str, ...]] = field(default_factory=list)
     closer: list[str] = field(default_factory=list)  # words as they were typed, and side by side
 
 
@@ -45,10 +46,6 @@ class _Word:
     typed: str
     lexemes: frozenset[str]
     query: str
-
-    @property
-    def is_small_talk(self) -> bool:
-        return self.typed.lower().strip(".,;:!?") in SMALL_TALK
 
 
 def read(words: str, known: Iterable[Synonyms]) -> Reading | None:
@@ -65,14 +62,14 @@ def read(words: str, known: Iterable[Synonyms]) -> Reading | None:
     if _is_plain(words):
         parts = _parts(typed, synonyms)
         closer = [group.target for group in synonyms] + [pair for pair in pairs if "<" in pair]
-        return Reading(all_of([part for _, part in parts]), synonyms, parts, closer)
+        return Reading(all_of(any_of(part) for part in parts), synonyms, parts, closer)
     return Reading(_rewrite([(query, synonyms)])[0], synonyms)
 
 
 def _parse(words: str) -> tuple[str, list[_Word], list[str]]:
     """Let PostgreSQL read the words: all together, one by one, and in pairs without the small talk between."""
     typed = words.split()
-    telling = [word for word in typed if not _Word(word, frozenset(), "").is_small_talk]
+    telling = [word for word in typed if not _is_small_talk(word)]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -92,12 +89,8 @@ def _parse(words: str) -> tuple[str, list[_Word], list[str]]:
                 "pairs": [" ".join(pair) for pair in pairwise(telling)],
             },
         )
-        query, read_words, pairs = cursor.fetchone()
-    return (
-        query,
-        [_Word(word, frozenset(lexemes), one) for word, lexemes, one in json.loads(read_words or "[]")],
-        pairs,
-    )
+        query, each, pairs = cursor.fetchone()
+    return query, [_Word(word, frozenset(lexemes), one) for word, lexemes, one in json.loads(each or "[]")], pairs
 
 
 def _choose(words: str, calling: list[Synonyms]) -> list[Synonyms]:
@@ -116,14 +109,14 @@ def _choose(words: str, calling: list[Synonyms]) -> list[Synonyms]:
     for group in calling:
         if same := chosen.get(group.lexemes):
             others = tuple(dict.fromkeys(same.others + group.others))
-            chosen[group.lexemes] = replace(same, others=others, substitute=f"{same.substitute} | {group.substitute}")
+            chosen[group.lexemes] = replace(same, others=others, substitutes=same.substitutes + group.substitutes)
         elif taken.isdisjoint(group.lexemes):
             taken |= group.lexemes
             chosen[group.lexemes] = group
     groups = list(chosen.values())
     inside = _rewrite([(group.target, _inside(group, calling)) for group in groups])
     return [
-        replace(group, substitute=f"{group.substitute} | ({query})")
+        replace(group, substitutes=tuple(dict.fromkeys((*group.substitutes, query))))
         for group, query in zip(groups, inside, strict=True)
     ]
 
@@ -131,7 +124,7 @@ def _choose(words: str, calling: list[Synonyms]) -> list[Synonyms]:
 def _inside(group: Synonyms, calling: list[Synonyms]) -> list[Synonyms]:
     """Give the groups of the single words of a term that has several, each with the word itself."""
     return [
-        replace(other, substitute=f"{other.substitute} | {other.target}")
+        replace(other, substitutes=(*other.substitutes, other.target))
         for other in calling
         if other.lexemes < group.lexemes
     ]
@@ -141,17 +134,22 @@ def _rewrite(queries: list[tuple[str, list[Synonyms]]]) -> list[str]:
     """Let PostgreSQL put synonyms in their places in each query, inside phrases and behind a minus too."""
     if not any(synonyms for _, synonyms in queries):
         return [query for query, _ in queries]
-    columns, parameters = [], []
+    columns: list[str] = []
+    parameters: list[str] = []
     for query, synonyms in queries:
         call = "%s::tsquery"
         parameters.append(query)
         for group in synonyms:
             call = f"ts_rewrite({call}, %s::tsquery, %s::tsquery)"
-            parameters += [group.target, group.substitute]
+            parameters += [group.target, any_of(group.substitutes)]
         columns.append(f"({call})::text")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(columns)}", parameters)
         return list(cursor.fetchone())
+
+
+def _is_small_talk(word: str) -> bool:
+    return word.lower().strip(".,;:!?") in SMALL_TALK
 
 
 def _is_plain(words: str) -> bool:
@@ -159,22 +157,16 @@ def _is_plain(words: str) -> bool:
     return '"' not in words and not re.search(r"(^|\s)-\S", words) and not re.search(r"(?i)(^|\s)or(\s|$)", words)
 
 
-def _parts(typed: list[_Word], synonyms: list[Synonyms]) -> list[tuple[str, str]]:
+def _parts(typed: list[_Word], synonyms: list[Synonyms]) -> list[tuple[str, ...]]:
     """Give each part of a plain list of words: a group of synonyms, or a word by itself."""
-    parts = [(group.typed, group.substitute) for group in synonyms]
+    parts = [group.substitutes for group in synonyms]
     grouped = {lexeme for group in synonyms for lexeme in group.lexemes}
     single = [word for word in typed if word.lexemes and not grouped.issuperset(word.lexemes)]
-    telling = [word for word in single if not word.is_small_talk]
-    return list(
-        dict.fromkeys(parts + [(word.typed, word.query) for word in (telling if telling or parts else single)])
-    )
+    telling = [word for word in single if not _is_small_talk(word.typed)]
+    chosen = telling if telling or parts else single
+    return list(dict.fromkeys(parts + [(word.query,) for word in chosen]))
 
 
 def all_of(queries: Iterable[str]) -> str:
     """Give a query for what has all of these."""
     return " & ".join(f"({query})" for query in queries)
-
-
-def any_of(queries: Iterable[str]) -> str:
-    """Give a query for what has any of these."""
-    return " | ".join(f"({query})" for query in queries)

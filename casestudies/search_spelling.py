@@ -65,7 +65,7 @@ def _count(words: list[str], visible: BitMap) -> dict[str, int]:
             [words, SEARCH_CONFIGURATION],
         )
         queries = dict(cursor.fetchall())
-    found = find(list(queries.values()))
+    found = find([(query,) for query in queries.values()])
     return {
         word: matches.anywhere.intersection_cardinality(visible) for word, matches in zip(queries, found, strict=True)
     }

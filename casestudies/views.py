@@ -1,25 +1,27 @@
 """Public pages of case studies and themes. Each list and page starts from what is published."""
 
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db import OperationalError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.generic import ListView, TemplateView, View
 from psycopg.errors import QueryCanceled
+from pyroaring import BitMap
 
 from casestudies import search
-from casestudies.filters import CaseStudyFilter
-from casestudies.models import CaseStudy, CaseStudyQuerySet, Report, Resource, Theme
+from casestudies.catalogue import Catalogue, read_catalogue
+from casestudies.filters import CaseStudyFilter, in_this_order
+from casestudies.models import CaseStudy, CaseStudyQuerySet, ImpactFigure, Report, Resource, Theme
 from casestudies.related import related_to
 from casestudies.search_extracts import extracts
-from partners.models import Organisation
 from partners.views import SluggedDetailView
 
 PER_PAGE = 20
@@ -27,12 +29,12 @@ PER_PAGE = 20
 ON_HOME, REPORTS_ON_HOME = 3, 3
 
 
-def themes_with_counts() -> QuerySet[Theme]:
+def themes_with_counts(catalogue: Catalogue, visible: BitMap) -> list[Theme]:
     """Give the themes in their order, each with `number`, its published case studies."""
-    # Counting groups the rows, and a grouped query forgets the order of the model.
-    return Theme.objects.annotate(
-        number=Count("case_studies", filter=Q(case_studies__in=CaseStudy.objects.published()), distinct=True)
-    ).order_by("order", "name")
+    themes = list(Theme.objects.all())
+    for theme in themes:
+        theme.number = catalogue.count("theme", theme.pk, visible)
+    return themes
 
 
 def told_by_one_figure(case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
@@ -41,10 +43,10 @@ def told_by_one_figure(case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
 
     A percentage is understood at a glance; a change of "14 points" needs its scale.
     """
+    telling = ImpactFigure.objects.filter(case_study=OuterRef("pk"), kind__in=["change", "level"], unit="%")
     measured = (
-        case_studies.filter(result="worked", impact_figures__kind__in=["change", "level"], impact_figures__unit="%")
-        .distinct()
-        .order_by("-published_at", "pk")
+        case_studies.filter(Exists(telling), result="worked")
+        .order_by("-published_at", "title", "pk")
         .for_cards()[: ON_HOME * 4]
     )
     by_organisation: dict[int, CaseStudy] = {}
@@ -61,18 +63,16 @@ class HomeView(TemplateView):
     template_name = "casestudies/home.jinja"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        published = CaseStudy.objects.published()
+        catalogue, now = read_catalogue()
+        visible = catalogue.visible(now)
+        organisations = catalogue.terms["organisation"]
         return super().get_context_data(
             **kwargs,
-            themes=themes_with_counts(),
-            featured=told_by_one_figure(published),
+            themes=themes_with_counts(catalogue, visible),
+            featured=told_by_one_figure(CaseStudy.objects.published()),
             reports=Report.objects.published().select_related("publisher")[:REPORTS_ON_HOME],
-            case_study_count=published.count(),
-            organisation_count=Organisation.objects.filter(
-                Q(led_case_studies__in=published) | Q(partnered_case_studies__in=published)
-            )
-            .distinct()
-            .count(),
+            case_study_count=len(visible),
+            organisation_count=sum(catalogue.count("organisation", term.key, visible) > 0 for term in organisations),
         )
 
 
@@ -233,8 +233,9 @@ class ThemeListView(ListView[Theme]):
     template_name = "casestudies/theme_list.jinja"
     context_object_name = "themes"
 
-    def get_queryset(self) -> QuerySet[Theme]:
-        return themes_with_counts()
+    def get_queryset(self) -> list[Theme]:  # type: ignore[override]  # all a ListView asks of it is to be listed
+        catalogue, now = read_catalogue()
+        return themes_with_counts(catalogue, catalogue.visible(now))
 
 
 class ThemeDetailView(SluggedDetailView[Theme]):
@@ -244,15 +245,16 @@ class ThemeDetailView(SluggedDetailView[Theme]):
     queryset = Theme.objects.all()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        published = CaseStudy.objects.published().filter(themes=self.object)
+        catalogue, now = read_catalogue()
+        about = catalogue.with_any("theme", [self.object.pk]) & catalogue.visible(now)
+        newest = catalogue.in_order("newest", about, limit=PER_PAGE)
+        neighbours = Theme.objects.exclude(pk=self.object.pk)
+        for theme in neighbours:
+            theme.shared = catalogue.count("theme", theme.pk, about)
         return super().get_context_data(
             **kwargs,
-            case_studies=published.for_cards().order_by("-published_at", "title", "pk")[:PER_PAGE],
-            number=published.count(),
-            neighbours=(
-                Theme.objects.exclude(pk=self.object.pk)
-                .filter(case_studies__in=published)
-                .annotate(shared=Count("case_studies", filter=Q(case_studies__in=published), distinct=True))
-                .order_by("-shared", "order")[:6]
-            ),
+            case_studies=in_this_order(newest, CaseStudy.objects.published().for_cards()),
+            number=len(about),
+            # Equal ones keep the order of the themes.
+            neighbours=sorted(filter(attrgetter("shared"), neighbours), key=attrgetter("shared"), reverse=True)[:6],
         )

@@ -203,7 +203,7 @@ PAGES = [
     Page(
         "theme, most case studies",
         "casestudies:theme_detail",
-        _of(lambda: Theme.objects.annotate(number=Count("case_studies")).order_by("-number", "pk").first()),
+        _of(lambda: Theme.objects.annotate(most=Count("case_studies")).order_by("-most", "pk").first()),
     ),
     Page("theme, no case study", "casestudies:theme_detail", _of(lambda: Theme.objects.get(slug="made-empty"))),
     # Organisations.
