@@ -85,6 +85,24 @@ def test_only_telling_words_that_stand_in_both_are_quoted(falls, mine, theirs, w
     assert item.words == words
 
 
+def test_a_word_tells_what_a_case_study_is_about_only_where_it_stands_in_a_title(falls):
+    one = published("One", "Here nurses and pharmacists met.", themes=[falls])
+    published("Two", "There nurses and pharmacists wrote.", themes=[falls])
+    published("Nurses and pharmacists", "They wrote.", themes=[ThemeFactory()])
+    assert reasons(one) == {
+        "Nurses and pharmacists": "Both mention “nurses” and “pharmacists”",
+        "Two": "Also about falls",
+    }
+
+
+@pytest.mark.parametrize("title", ["In Salford and Leeds", "Our ward group rounds"])
+def test_names_of_places_and_of_the_lead_relate_nothing(title):
+    lead = OrganisationFactory(name="Ward Group")
+    one = published(title, lead_organisation=lead)
+    published("Other", "In Salford and Leeds a ward group met.")
+    assert reasons(one) == {}
+
+
 def test_a_word_that_many_have_tells_nothing(falls, monkeypatch):
     monkeypatch.setattr(related, "TELLING_AT_LEAST", 2)
     one = published("Quiet rounds", themes=[falls])
