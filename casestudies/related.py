@@ -40,9 +40,10 @@ GENERIC = SMALL_TALK.union(
     """
     half quarter third first second twice two three four five six seven eight nine ten eleven twelve thirteen fourteen
     fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds
-    thousand thousands million across ahsn ahsns big clinical daily early enhanced large late learning local long
-    national new nhs patients place region regional safer score scores share short simple small spot spotting staff
-    straight suspected visits warning whole day days week weeks month months year years hour hours minute minutes
+    thousand thousands million across ahsn ahsns big clinical cut daily early enhanced large late learning local long
+    national nearly new nhs patients place region regional safer score scores share short simple small spot spotting
+    staff straight suspected visits warning whole day days week weeks month months year years hour hours minute
+    minutes
     """.split()  # noqa: SIM905  # a list of quoted words is hard to read
 )
 WORD_FORM = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
