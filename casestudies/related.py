@@ -1,81 +1,381 @@
-"""Case studies related to another, each with its reason in words."""
+"""
+Case studies related to another, each with its reason in words.
 
-from dataclasses import dataclass
+What two share decides: themes, care settings, the lead organisation, what was introduced, and telling words of title
+and summary. What few have counts most.
 
-from django.db.models import Case, Count, IntegerField, Q, Value, When
+The work is bounded, however many case studies there are. A word, theme or organisation that few have brings all of
+these as candidates. What many have only ranks candidates; so that there are some, the newest always are.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from heapq import nlargest
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db import connection
 from django.utils.text import get_text_list
 
-from casestudies.models import CaseStudy, InterventionType, Setting
+from casestudies.models import SEARCH_CONFIGURATION, CaseStudy, InterventionType, Setting, Theme
+from casestudies.search_reading import SMALL_TALK
+
+FEW = 200  # published case studies at most have what brings candidates
+TELLING = 0.1  # of the published case studies at most have a telling word; or these many, where there are few:
+TELLING_AT_LEAST = 5
+COUNTED = 3_000  # published case studies are enough to say how rare a word is
+NEWEST = 200  # published case studies are candidates whatever they share, and tell how common a theme is
+BY_WORDS = 100  # candidates are taken for the words that they share
+SCORED_WORDS = 4  # that two share count
+READ = 12  # candidates are read word by word
+ENOUGH_WORDS = 2  # shared make a relation where no theme does
+MOST_THEMES, MOST_PLACES, MOST_INTRODUCED, MOST_WORDS = 2, 2, 2, 2  # are said in a reason
+# What it counts to share one of each.
+THEME, PLACE, ORGANISATION, INTRODUCED, WORD = 2.0, 1.0, 1.5, 0.5, 1.5
+# Words that say nothing about what was done, and that few case studies may happen to have.
+GENERIC = SMALL_TALK.union(
+    """
+    half quarter third first second twice two three four five six seven eight nine ten eleven twelve thirteen fourteen
+    fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds
+    thousand thousands million across ahsn ahsns big clinical cut daily early enhanced large late learning local long
+    national nearly new nhs patients place region regional safer score scores share short simple small spot spotting
+    staff straight suspected visits warning whole day days week weeks month months year years hour hours minute
+    minutes
+    """.split()  # noqa: SIM905  # a list of quoted words is hard to read
+)
+WORD_FORM = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
 
 @dataclass(frozen=True)
 class Related:
-    """A case study and why it is shown; the reason is true of both."""
+    """A case study, and what its reason says that it shares; all of it is true of both."""
 
     case_study: CaseStudy
-    reason: str
+    themes: tuple[Theme, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    organisation: str = ""  # that led both
+    introduced: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()  # that stand in title or summary of both
+
+    @property
+    def reason(self) -> str:
+        """Say it in words: `Also about falls and frailty, in care homes; both mention “huddles” and “fluids”`."""
+        parts = [f"about {_listed([lower_first(theme.name) for theme in self.themes])}"] if self.themes else []
+        if self.settings:
+            parts.append(listed_places([setting_phrase(setting) for setting in self.settings], "and"))
+        if self.organisation:
+            parts.append(f"led by {self.organisation}")
+        if self.introduced:
+            named = [lower_first(str(InterventionType(value).label)) for value in self.introduced]
+            parts.append(f"with {get_text_list([with_article(word) for word in named], 'and')}")
+        also = f"Also {', '.join(parts)}" if parts else ""
+        if not self.words:
+            return also
+        mention = f"oth mention {' and '.join(f'“{word}”' for word in self.words)}"
+        return f"{also}; b{mention}" if also else f"B{mention}"
+
+
+class _Candidate(NamedTuple):
+    """What a published case study shares with another, as the database tells it."""
+
+    pk: int
+    is_newest: bool
+    themes: Sequence[int]
+    settings: Sequence[int]
+    same_organisation: bool
+    intervention_types: Sequence[str]
+    lexemes: Sequence[str]  # stems; whether the words themselves are the same, only reading tells
+
+
+class _Word(NamedTuple):
+    """A telling word of a case study."""
+
+    lexeme: str
+    weight: float
+    in_title: bool
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of a case study: those of its title, and each of title and summary with its form to quote."""
+
+    title: frozenset[str]
+    forms: dict[str, str]  # as they stand; no form where there is a capital only, as names have
+
+    @classmethod
+    def of(cls, case_study: CaseStudy) -> "_Words":
+        forms: dict[str, str] = {}
+        for word in WORD_FORM.findall(f"{case_study.title}\n{case_study.summary}"):
+            if len(word) > 2 and word[0].isalpha() and not {"'", "’"}.intersection(word):
+                is_plain = word.islower() or not word[1:].islower()
+                forms[word.casefold()] = forms.get(word.casefold()) or (word if is_plain else "")
+        return cls(frozenset(_words_in(case_study.title)), forms)
+
+    def shared_with(self, other: "_Words") -> dict[str, str]:
+        """
+        Give the words that both have and their forms to quote, without names.
+
+        One of both has it in the title: there a word says what it is about.
+        """
+        return {
+            word: form or other.forms[word]
+            for word, form in self.forms.items()
+            if (form or other.forms.get(word)) and word in other.forms and (word in self.title or word in other.title)
+        }
+
+
+@dataclass(frozen=True)
+class _Rarity:
+    """How much each theme and setting tells, by how few of the newest case studies have it."""
+
+    themes: dict[int, float]
+    settings: dict[int, float]
+    introduced: frozenset[str]  # what the case study itself introduced
+
+    @classmethod
+    def among(cls, newest: list[_Candidate], introduced: Iterable[str]) -> "_Rarity":
+        themes = Counter(pk for candidate in newest for pk in candidate.themes)
+        settings = Counter(pk for candidate in newest for pk in candidate.settings)
+        return cls(
+            {pk: _telling(number, len(newest)) for pk, number in themes.items()},
+            {pk: _telling(number, len(newest)) for pk, number in settings.items()},
+            frozenset(introduced),
+        )
+
+    def of_theme(self, pk: int) -> float:
+        """Those that no newer one has tell as much as a theme can."""
+        return self.themes.get(pk, math.log1p(NEWEST))
+
+    def of_setting(self, pk: int) -> float:
+        return self.settings.get(pk, math.log1p(NEWEST))
+
+    def score(self, candidate: _Candidate, words: Iterable[float]) -> float:
+        """Say how near a candidate is, with the weights of the words that it shares."""
+        return (
+            THEME * sum(map(self.of_theme, candidate.themes))
+            + PLACE * sum(map(self.of_setting, candidate.settings))
+            + ORGANISATION * candidate.same_organisation
+            + INTRODUCED * len(self.introduced.intersection(candidate.intervention_types))
+            + WORD * sum(nlargest(SCORED_WORDS, words))
+        )
 
 
 def related_to(case_study: CaseStudy, *, limit: int = 3) -> list[Related]:
     """
     Find the published case studies that share most with one, nearest first; at most `limit`.
 
-    A shared theme counts most, then the care setting and the lead organisation, then what was introduced. Without
-    a shared theme nothing is related.
+    A relation needs a shared theme, or telling words that both have; the rest says which is nearer.
     """
-    themes = list(case_study.themes.all())
-    settings = list(case_study.settings.all())
-    if not themes:
-        return []
-    nearest = (
-        CaseStudy.objects.published()
-        .exclude(pk=case_study.pk)
-        .filter(themes__in=themes)
-        .annotate(
-            shared=3 * Count("themes", filter=Q(themes__in=themes), distinct=True)
-            + 2 * Count("settings", filter=Q(settings__in=settings), distinct=True)
-            + Case(
-                When(lead_organisation=case_study.lead_organisation_id, then=Value(2)),
-                default=Value(0),
-                output_field=IntegerField(),
-            )
-            + Case(
-                When(intervention_types__overlap=case_study.intervention_types, then=Value(1)),
-                default=Value(0),
-                output_field=IntegerField(),
-            )
-        )
-        .order_by("-shared", "-published_at", "pk")
-        .for_reports()
-        .prefetch_related("themes")[:limit]
+    own = _Words.of(case_study)
+    telling = _telling_words(own, _words_in(case_study.lead_organisation.name))
+    weights = {word.lexeme: word.weight for word in telling.values()}
+    candidates = _candidates(case_study, telling.values())
+    newest = [candidate for candidate in candidates if candidate.is_newest]
+    rarity = _Rarity.among(newest, case_study.intervention_types)
+    hopeful = nlargest(
+        READ,
+        (candidate for candidate in candidates if candidate.themes or len(candidate.lexemes) >= ENOUGH_WORDS),
+        key=lambda candidate: rarity.score(candidate, (weights[lexeme] for lexeme in candidate.lexemes)),
     )
-    return [Related(other, reason(case_study, other)) for other in nearest]
+    read = (
+        CaseStudy.objects.published().only("title", "slug", "summary").in_bulk([candidate.pk for candidate in hopeful])
+    )
+    found = []
+    # Newest first, as they came: of those equally near the first stay first.
+    for candidate in candidates:
+        if other := read.get(candidate.pk):
+            shared = own.shared_with(_Words.of(other))
+            words = {form: telling[word].weight for word, form in shared.items() if word in telling}
+            item = _related(case_study, other, candidate, rarity, words)
+            if item.themes or len(item.words) >= ENOUGH_WORDS:
+                found.append((rarity.score(candidate, words.values()), item))
+    return [item for _, item in nlargest(limit, found, key=itemgetter(0))]
 
 
-def reason(one: CaseStudy, other: CaseStudy) -> str:
-    """
-    Say in words what two case studies share: `Also about falls and frailty, in general practice, with training`.
+def _published() -> tuple[str, dict[str, Any]]:
+    """Give the query for what visitors may see now, as a part of another, with its parameters."""
+    columns = CaseStudy.objects.published().values(
+        "id", "title", "published_at", "title_vector", "head_vector", "lead_organisation_id", "intervention_types"
+    )
+    query, parameters = columns.order_by().query.sql_with_params()
+    named = {f"published_{number}": value for number, value in enumerate(parameters)}
+    return query % tuple(f"%({name})s" for name in named), named
 
-    A setting that is also a shared theme (care homes) is said once.
-    """
-    theirs = set(other.themes.all())
-    themes = [lower_first(theme.name) for theme in one.themes.all() if theme in theirs]
-    places = set(other.settings.all())
-    settings = [setting_phrase(setting) for setting in one.settings.all() if setting in places]
-    settings = [phrase for phrase in settings if phrase.removeprefix("in ") not in themes]
-    introduced = [
-        lower_first(str(InterventionType(value).label))
-        for value in one.intervention_types
-        if value in other.intervention_types
+
+def _telling(number: int, total: int) -> float:
+    """Say how much it tells to have what so many of so many have (inverse document frequency)."""
+    return math.log1p(total / (1 + number))
+
+
+def _telling_words(own: _Words, organisation: set[str]) -> dict[str, _Word]:
+    """Give the words that few published case studies have, and one at least; those of an organisation tell nothing."""
+    words = [word for word in own.forms if word not in GENERIC and word not in organisation]
+    published, parameters = _published()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH published AS NOT MATERIALIZED ({published}), words AS (
+                -- Of a word with hyphens the whole, which is the longest.
+                SELECT DISTINCT ON (word) word, lexeme, in_title
+                FROM unnest(%(words)s::text[], %(in_title)s::boolean[]) words (word, in_title),
+                    unnest(to_tsvector(%(config)s::regconfig, word))
+                ORDER BY word, length(lexeme) DESC, lexeme
+            )
+            SELECT word, lexeme, in_title, number,
+                (SELECT count(*) FROM (SELECT FROM published LIMIT %(counted)s) counted)
+            FROM (
+                SELECT * FROM words
+                WHERE in_title OR (
+                    SELECT count(*) BETWEEN 1 AND %(few)s FROM (
+                        SELECT FROM published WHERE title_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
+                    ) found
+                )
+            ) words, LATERAL (
+                SELECT count(*) AS number FROM (
+                    SELECT FROM published WHERE head_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
+                ) found
+            ) numbers
+            WHERE number BETWEEN 1 AND %(few)s
+            """,  # noqa: S608  # of the ORM's making
+            {
+                **parameters,
+                "words": words,
+                "in_title": [word in own.title for word in words],
+                "config": SEARCH_CONFIGURATION,
+                "counted": COUNTED,
+                "few": FEW,
+            },
+        )
+        return {
+            word: _Word(lexeme, _telling(number, total), in_title)
+            for word, lexeme, in_title, number, total in cursor.fetchall()
+            if number <= max(TELLING * total, TELLING_AT_LEAST)
+        }
+
+
+def _candidates(case_study: CaseStudy, words: Collection[_Word]) -> list[_Candidate]:
+    """Give the candidates, newest first, with what each shares."""
+    published, parameters = _published()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH published AS NOT MATERIALIZED ({published}), newest AS MATERIALIZED (
+                SELECT id FROM published WHERE id <> %(id)s
+                ORDER BY published_at DESC, title, id LIMIT %(newest)s
+            ), by_word AS MATERIALIZED (
+                SELECT id, array_agg(lexeme) AS lexemes, sum(weight) AS weight FROM (
+                    SELECT DISTINCT found.id, lexeme, weight
+                    FROM unnest(%(lexemes)s::text[], %(weights)s::float[], %(in_title)s::boolean[])
+                        words (lexeme, weight, in_title), LATERAL (
+                        SELECT id FROM published WHERE in_title AND head_vector @@ quote_literal(lexeme)::tsquery
+                        UNION ALL
+                        SELECT id FROM published WHERE NOT in_title AND title_vector @@ quote_literal(lexeme)::tsquery
+                    ) found
+                    WHERE found.id <> %(id)s
+                ) shared
+                GROUP BY id
+            ), candidate AS (
+                SELECT id FROM newest
+                UNION (SELECT id FROM by_word ORDER BY weight DESC, id LIMIT %(by_words)s)
+                UNION SELECT unnest(ids) FROM (
+                    SELECT array_agg(id) AS ids FROM (
+                        SELECT id FROM published
+                        WHERE lead_organisation_id = %(organisation)s AND id <> %(id)s LIMIT %(few)s + 1
+                    ) found HAVING count(*) <= %(few)s
+                    UNION ALL
+                    SELECT array_agg(id) FROM unnest(%(themes)s::bigint[]) theme, LATERAL (
+                        SELECT study.id FROM casestudies_casestudy_themes link, LATERAL (
+                            SELECT id FROM published WHERE id = link.casestudy_id AND id <> %(id)s OFFSET 0
+                        ) study WHERE theme_id = theme LIMIT %(few)s + 1
+                    ) found GROUP BY theme HAVING count(*) <= %(few)s
+                ) few
+            )
+            SELECT study.id, study.id IN (SELECT id FROM newest),
+                ARRAY(
+                    SELECT theme_id FROM casestudies_casestudy_themes
+                    WHERE casestudy_id = study.id AND theme_id = ANY(%(themes)s)
+                ),
+                ARRAY(
+                    SELECT setting_id FROM casestudies_casestudy_settings
+                    WHERE casestudy_id = study.id AND setting_id = ANY(%(settings)s)
+                ),
+                study.lead_organisation_id = %(organisation)s,
+                study.intervention_types,
+                COALESCE(by_word.lexemes, '{{}}')
+            -- OFFSET 0 makes PostgreSQL look each up by its key; it would rather read the whole table.
+            FROM candidate, LATERAL (SELECT * FROM published WHERE id = candidate.id OFFSET 0) study
+            LEFT JOIN by_word ON by_word.id = study.id
+            ORDER BY study.published_at DESC, study.id
+            """,  # noqa: S608  # of the ORM's making
+            {
+                **parameters,
+                "id": case_study.pk,
+                "organisation": case_study.lead_organisation_id,
+                "themes": [theme.pk for theme in case_study.themes.all()],
+                "settings": [setting.pk for setting in case_study.settings.all()],
+                "lexemes": [word.lexeme for word in words],
+                "weights": [word.weight for word in words],
+                "in_title": [word.in_title for word in words],
+                "newest": NEWEST,
+                "by_words": BY_WORDS,
+                "few": FEW,
+            },
+        )
+        return [_Candidate(*row) for row in cursor]
+
+
+def _related(
+    one: CaseStudy, other: CaseStudy, candidate: _Candidate, rarity: _Rarity, words: dict[str, float]
+) -> Related:
+    """Choose what the reason says of all that two share: the most telling, and nothing twice."""
+    themes = [theme for theme in one.themes.all() if theme.pk in candidate.themes]
+    settings = [setting for setting in one.settings.all() if setting.pk in candidate.settings]
+    # Care homes are a theme and a setting: they are the place, where there is something else to be about.
+    places = {setting_phrase(setting) for setting in settings}
+    if len(themes) > 1:
+        themes = [theme for theme in themes if f"in {lower_first(theme.name)}" not in places] or themes
+    subjects = tuple(f"in {lower_first(theme.name)}" for theme in themes)
+    settings = [setting for setting in settings if not setting_phrase(setting).startswith(subjects)]
+
+    telling_themes = nlargest(MOST_THEMES, themes, key=lambda theme: rarity.of_theme(theme.pk))
+    telling_settings = nlargest(MOST_PLACES, settings, key=lambda setting: rarity.of_setting(setting.pk))
+    related = Related(
+        other,
+        themes=tuple(theme for theme in themes if theme in telling_themes),
+        settings=tuple(setting for setting in settings if setting in telling_settings),
+        organisation=one.lead_organisation.name if candidate.same_organisation else "",
+    )
+    chosen = _unsaid(sorted(words, key=lambda word: -words[word]), related.reason)
+    related = replace(related, words=tuple(word for word in words if word in chosen))
+    introduced = tuple(value for value in one.intervention_types if value in candidate.intervention_types)[
+        :MOST_INTRODUCED
     ]
-    parts = [f"about {_listed(themes)}"] if themes else []
-    if settings:
-        parts.append(listed_places(settings, "and"))
-    if one.lead_organisation_id == other.lead_organisation_id:
-        parts.append(f"led by {one.lead_organisation.name}")
-    if introduced and len(parts) < 3:
-        parts.append(f"with {get_text_list([with_article(word) for word in introduced], 'and')}")
-    return f"Also {', '.join(parts)}"
+    said = bool(related.themes) + bool(related.settings) + bool(related.organisation)
+    return related if related.words or said > 2 else replace(related, introduced=introduced)
+
+
+def _unsaid(words: Iterable[str], reason: str) -> list[str]:
+    """Choose words that a reason does not say yet, nor one another, in any form."""
+    said = [word for word in _words_in(reason) - GENERIC if len(word) > 2]
+    chosen: list[str] = []
+    for word in words:
+        if len(chosen) < MOST_WORDS and not any(_alike(word.casefold(), other) for other in said):
+            chosen.append(word)
+            said.append(word.casefold())
+    return chosen
+
+
+def _alike(one: str, other: str) -> bool:
+    """Say whether two words may be forms of one; to leave one out for no reason does no harm."""
+    length = min(5, len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def _words_in(text: str) -> set[str]:
+    return {word.casefold() for word in WORD_FORM.findall(text)}
 
 
 def lower_first(text: str) -> str:

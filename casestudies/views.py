@@ -46,7 +46,7 @@ def told_by_one_figure(case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
     telling = ImpactFigure.objects.filter(case_study=OuterRef("pk"), kind__in=["change", "level"], unit="%")
     measured = (
         case_studies.filter(Exists(telling), result="worked")
-        .order_by("-published_at", "title", "pk")
+        .order_by("-published_at", "pk")
         .for_cards()[: ON_HOME * 4]
     )
     by_organisation: dict[int, CaseStudy] = {}
