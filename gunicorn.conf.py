@@ -5,6 +5,7 @@ PORT and WEB_CONCURRENCY (processes) are honoured. Nothing is written to the fil
 files, which go to memory: the root file system may be read-only.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -32,3 +33,15 @@ if memory.is_dir():  # a heartbeat on a slow disk would get a healthy process ki
 
 accesslog = None  # the proxy in front keeps it; --access-logfile - turns it on
 control_socket_disable = True  # a socket file that nothing here uses
+
+
+def post_worker_init(worker: object) -> None:
+    """Read the index of all case studies before the first visitor waits for it; with many it takes a second or two."""
+    # Django is set up only now.
+    from django.db import DatabaseError, connections  # noqa: PLC0415
+
+    from casestudies.catalogue import read_catalogue  # noqa: PLC0415
+
+    with contextlib.suppress(DatabaseError):  # a database that is away is no reason not to start
+        read_catalogue()
+    connections.close_all()

@@ -145,9 +145,15 @@ class Catalogue:
         return load_synonyms()
 
     @cached_property
-    def synonym_terms(self) -> set[str]:
-        """Give every term of a synonym in use."""
-        return {term for group in self.synonyms for term in (group.typed, *group.others)}
+    def synonym_lexemes(self) -> list[str]:
+        """Give the lexemes of all terms that call for synonyms."""
+        return sorted({lexeme for group in self.synonyms for lexeme in group.lexemes})
+
+    @cached_property
+    def synonym_words(self) -> dict[str, tuple[str, ...]]:
+        """Give the terms of one word, each with the queries for its group."""
+        words = {group.typed.lower(): group.substitutes for group in self.synonyms}
+        return {word: queries for word, queries in words.items() if word.isascii() and word.isalpha()}
 
     @cached_property
     def vocabulary(self) -> list[str]:

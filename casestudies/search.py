@@ -16,7 +16,7 @@ from pyroaring import BitMap
 
 from casestudies.catalogue import Catalogue
 from casestudies.search_matches import MOST_RANKED, Matches, Part, find, rank, tiers
-from casestudies.search_reading import Reading, read
+from casestudies.search_reading import Reading, Wanted, read
 from casestudies.search_spelling import respell
 from casestudies.synonyms import any_of
 
@@ -24,7 +24,8 @@ from casestudies.synonyms import any_of
 FEW = 4
 MOST_WORDS = 32  # are read of a search; each costs a query or two
 LONGEST = 2_000  # milliseconds, for one query of a search
-CLOSER_WEIGHT = 0.4  # of a word as it was typed, beside its synonyms; and of two words side by side
+LOOSE_WEIGHT = 0.3  # of the words of a term that stand apart
+CLOSER_WEIGHT = 0.2  # of a word as it was typed, beside its synonyms; and of two words side by side
 
 
 @dataclass(frozen=True)
@@ -82,52 +83,73 @@ def limited_time() -> Iterator[None]:
         yield
 
 
-def understand(words: str, catalogue: Catalogue, visible: BitMap) -> Search:
+def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
     """Read what was typed, for a search among the case studies that visitors may see now."""
-    asked = " ".join(words.split()[:MOST_WORDS])
+    asked = " ".join(typed.split()[:MOST_WORDS])
     reading = read(asked, catalogue.synonyms)
     if reading is None:
-        return Search(words)
+        return Search(typed)
     found, matches = _find(reading, visible)
     corrected = suggestion = ""
     if not found and (other := respell(asked, catalogue, visible)):
         other_reading = read(other, catalogue.synonyms)
         if other_reading is not None:
             other_found, other_matches = _find(other_reading, visible)
-            if other_found or len(other_reading.parts) > 1:
+            if other_found or (other_reading.is_plain and len(other_reading.parts) > 1):
                 corrected, reading, found, matches = other, other_reading, other_found, other_matches
     elif len(found) < FEW:
         suggestion = respell(asked, catalogue, visible, rarer_than=FEW)
-    is_widened = len(found) < FEW and len(reading.parts) > 1
+    parts = _telling(reading, matches, visible)
+    is_widened = reading.is_plain and len(found) < FEW and len(reading.parts) + len(reading.words) > 1
     if is_widened:
+        words = find([word.queries for word in reading.words])
+        parts += tuple(_weighed(reading.words, words, visible))
         # In a title, a summary or a name, where a word says what a case study is about.
-        found |= BitMap.union(*(part.head for part in matches)) & visible
+        found |= BitMap.union(*(part.head for part in matches + words)) & visible
     return Search(
-        words=words,
+        words=typed,
         query=reading.query,
         found=found,
-        parts=_telling(reading, matches, visible),
+        parts=parts,
         also=tuple(dict.fromkeys(other for group in reading.synonyms if group.is_asked_for for other in group.others)),
         is_widened=is_widened,
-        is_shortened=len(words.split()) > MOST_WORDS,
+        is_shortened=len(typed.split()) > MOST_WORDS,
         corrected=corrected,
         suggestion=suggestion,
     )
 
 
 def _find(reading: Reading, visible: BitMap) -> tuple[BitMap, list[Matches]]:
-    """Find what has all the parts of a search, and what has each."""
-    matches = find(reading.parts or [(reading.query,)])
-    return BitMap.intersection(visible, *(part.anywhere for part in matches)), matches
+    """Find what a search asks for, and what has each of its parts."""
+    wanted = [part.queries + part.loose for part in reading.parts]
+    if reading.is_plain:
+        matches = find(wanted)
+        return BitMap.intersection(visible, *(part.anywhere for part in matches)), matches
+    whole, *matches = find([(reading.query,), *wanted])
+    return whole.anywhere & visible, matches
 
 
 def _telling(reading: Reading, matches: list[Matches], visible: BitMap) -> tuple[Part, ...]:
-    """Say how telling each part is: a part that everything has tells little (inverse document frequency)."""
+    """Give what decides the order: each part, its looser queries, and what speaks for a better match."""
     if not reading.parts:
-        return (Part(reading.query, 1.0, matches[0]),)
-    parts = [
-        Part(any_of(queries), math.log1p(len(visible) / (1 + found.anywhere.intersection_cardinality(visible))), found)
-        for queries, found in zip(reading.parts, matches, strict=True)
-    ]
+        return (Part(reading.query, 1.0),)
+    parts = _weighed(reading.parts, matches, visible)
     usual = sum(part.telling for part in parts) / len(parts)
-    return (*parts, *(Part(query, CLOSER_WEIGHT * usual) for query in reading.closer))
+    loose = [
+        Part(query, LOOSE_WEIGHT * tight.telling)
+        for part, tight in zip(reading.parts, parts, strict=True)
+        for query in part.loose
+    ]
+    return (*parts, *loose, *(Part(query, CLOSER_WEIGHT * usual) for query in reading.closer))
+
+
+def _weighed(wanted: list[Wanted], matches: list[Matches], visible: BitMap) -> list[Part]:
+    """Say how telling each part is: a part that everything has tells little (inverse document frequency)."""
+    return [
+        Part(
+            any_of(part.queries),
+            math.log1p(len(visible) / (1 + found.anywhere.intersection_cardinality(visible))),
+            found,
+        )
+        for part, found in zip(wanted, matches, strict=True)
+    ]

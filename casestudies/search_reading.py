@@ -28,14 +28,28 @@ SMALL_TALK = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A part of a search: the queries of which any will do, and looser ones that hardly tell what is meant."""
+
+    queries: tuple[str, ...]
+    loose: tuple[str, ...] = ()
+
+
 @dataclass
 class Reading:
-    """A query with its synonyms, its parts where it is a plain list of words, and what speaks for a better match."""
+    """
+    What words ask for.
+
+    `parts` are what was asked for, one by one: they decide the order and, in a plain list of words, what is found.
+    With operators (a phrase in quotes, `or`, a minus) `query` decides that.
+    """
 
     query: str
+    parts: list[Wanted]
+    words: list[Wanted]  # the words of longer terms one by one, for when hardly anything has the term
+    is_plain: bool
     synonyms: list[Synonyms] = field(default_factory=list)
-    # Each part of a plain list, as the queries of which any will do.
-    parts: list[tuple[str, ...]] = field(default_factory=list)
     closer: list[str] = field(default_factory=list)  # words as they were typed, and side by side
 
 
@@ -59,11 +73,16 @@ def read(words: str, known: Iterable[Synonyms]) -> Reading | None:
         replace(group, is_asked_for=refused.isdisjoint(group.lexemes))
         for group in _choose(words, [group for group in known if group.lexemes <= asked])
     ]
+    wanted = [group for group in synonyms if group.is_asked_for]
+    asked_for = [word for word in typed if refused.isdisjoint(word.lexemes)]
+    parts = _parts(asked_for, wanted)
+    words_of_terms = _parts(asked_for, [group for group in wanted if len(group.lexemes) == 1])
+    closer = [group.target for group in wanted] + [pair for pair in pairs if "<" in pair]
     if _is_plain(words):
-        parts = _parts(typed, synonyms)
-        closer = [group.target for group in synonyms] + [pair for pair in pairs if "<" in pair]
-        return Reading(all_of(any_of(part) for part in parts), synonyms, parts, closer)
-    return Reading(_rewrite([(query, synonyms)])[0], synonyms)
+        query = all_of(any_of(part.queries + part.loose) for part in parts)
+        return Reading(query, parts, [word for word in words_of_terms if word not in parts], True, synonyms, closer)
+    (query,) = _rewrite([(query, synonyms)])
+    return Reading(query, parts, [], False, synonyms, closer)
 
 
 def _parse(words: str) -> tuple[str, list[_Word], list[str]]:
@@ -115,19 +134,12 @@ def _choose(words: str, calling: list[Synonyms]) -> list[Synonyms]:
             chosen[group.lexemes] = group
     groups = list(chosen.values())
     inside = _rewrite([(group.target, _inside(group, calling)) for group in groups])
-    return [
-        replace(group, substitutes=tuple(dict.fromkeys((*group.substitutes, query))))
-        for group, query in zip(groups, inside, strict=True)
-    ]
+    return [replace(group, inside=query) for group, query in zip(groups, inside, strict=True)]
 
 
 def _inside(group: Synonyms, calling: list[Synonyms]) -> list[Synonyms]:
     """Give the groups of the single words of a term that has several, each with the word itself."""
-    return [
-        replace(other, substitutes=(*other.substitutes, other.target))
-        for other in calling
-        if other.lexemes < group.lexemes
-    ]
+    return [other for other in calling if other.lexemes < group.lexemes]
 
 
 def _rewrite(queries: list[tuple[str, list[Synonyms]]]) -> list[str]:
@@ -141,7 +153,7 @@ def _rewrite(queries: list[tuple[str, list[Synonyms]]]) -> list[str]:
         parameters.append(query)
         for group in synonyms:
             call = f"ts_rewrite({call}, %s::tsquery, %s::tsquery)"
-            parameters += [group.target, any_of(group.substitutes)]
+            parameters += [group.target, any_of((*group.substitutes, group.inside or group.target))]
         columns.append(f"({call})::text")
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(columns)}", parameters)
@@ -157,14 +169,20 @@ def _is_plain(words: str) -> bool:
     return '"' not in words and not re.search(r"(^|\s)-\S", words) and not re.search(r"(?i)(^|\s)or(\s|$)", words)
 
 
-def _parts(typed: list[_Word], synonyms: list[Synonyms]) -> list[tuple[str, ...]]:
-    """Give each part of a plain list of words: a group of synonyms, or a word by itself."""
-    parts = [group.substitutes for group in synonyms]
+def _parts(typed: list[_Word], synonyms: list[Synonyms]) -> list[Wanted]:
+    """Give each part of a list of words: a group of synonyms, or a word by itself."""
+    parts = [
+        # The words of a term may stand anywhere in a text that has none of the terms; they seldom mean the same then.
+        Wanted(group.substitutes, (group.inside,))
+        if len(group.lexemes) > 1
+        else Wanted(tuple(dict.fromkeys((*group.substitutes, group.target))))
+        for group in synonyms
+    ]
     grouped = {lexeme for group in synonyms for lexeme in group.lexemes}
     single = [word for word in typed if word.lexemes and not grouped.issuperset(word.lexemes)]
     telling = [word for word in single if not _is_small_talk(word.typed)]
     chosen = telling if telling or parts else single
-    return list(dict.fromkeys(parts + [(word.query,) for word in chosen]))
+    return list(dict.fromkeys(parts + [Wanted((word.query,)) for word in chosen]))
 
 
 def all_of(queries: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from casestudies.models import SEARCH_CONFIGURATION
 from casestudies.search_matches import find
 
 MOST_RESPELLED = 6  # words of a search
+LONG = 8  # letters
 MUCH_MORE = 5  # times as many case studies have a word, so that it may have been meant
 
 
@@ -23,10 +24,8 @@ def respell(words: str, catalogue: Catalogue, visible: BitMap, rarer_than: int =
     """
     # Abbreviations are short and look alike; to respell one is to guess.
     doubtful = sorted({word for word in re.findall(r"\b[A-Za-z]{5,}\b", words) if not word.isupper()})
-    terms = " ".join(catalogue.synonym_terms).lower()
-    doubtful = [word for word in doubtful[:MOST_RESPELLED] if word.lower() not in terms]
     right = {}
-    for word, number in _count(doubtful, visible).items():
+    for word, number in _count(doubtful[:MOST_RESPELLED], catalogue, visible, knows_synonyms=False).items():
         if number < rarer_than and (nearest := _nearest(word.lower(), catalogue, visible, least=MUCH_MORE * number)):
             right[word] = nearest
     return re.sub(r"\b[A-Za-z]+\b", lambda match: right.get(match[0], match[0]), words) if right else ""
@@ -38,34 +37,38 @@ def _nearest(word: str, catalogue: Catalogue, visible: BitMap, least: int) -> st
 
     It stands in `least` visible case studies or more, and in one at least.
 
-    Near is one letter away, or two in a word of six letters or more.
+    Near is one letter away, or two in a long word, and begins with the same letter, as most misspellings do: what
+    is further away is another word, and as often as not the one that was typed is no misspelling at all.
     """
-    most = 1 if len(word) < 6 else 2
+    most = 1 if len(word) < LONG else 2
+    vocabulary = [other for other in (*catalogue.vocabulary, *catalogue.synonym_words) if other[0] == word[0]]
     near = {
         found: distance
-        for found, distance, _ in process.extract(
-            word, catalogue.vocabulary, scorer=OSA.distance, score_cutoff=most, limit=8
-        )
+        for found, distance, _ in process.extract(word, vocabulary, scorer=OSA.distance, score_cutoff=most, limit=8)
         if distance
     }
     candidates = [
         (near[found], -number, found)
-        for found, number in _count(list(near), visible).items()
+        for found, number in _count(list(near), catalogue, visible).items()
         if number >= max(least, 1)
     ]
     return min(candidates)[2] if candidates else ""
 
 
-def _count(words: list[str], visible: BitMap) -> dict[str, int]:
-    """Count the visible case studies that have each word; those that search leaves out are not in it."""
+def _count(words: list[str], catalogue: Catalogue, visible: BitMap, *, knows_synonyms: bool = True) -> dict[str, int]:
+    """
+    Count the visible case studies that have each word, or a synonym of it; common words are not in it.
+
+    Without synonyms, words that stand in one are left out: staff know them, however few case studies have them.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT word, query::text FROM unnest(%s::text[]) word, plainto_tsquery(%s::regconfig, word) query"
-            " WHERE numnode(query) > 0",
-            [words, SEARCH_CONFIGURATION],
+            " WHERE numnode(query) > 0 AND NOT tsvector_to_array(to_tsvector(%s::regconfig, word)) && %s::text[]",
+            [words, SEARCH_CONFIGURATION, SEARCH_CONFIGURATION, [] if knows_synonyms else catalogue.synonym_lexemes],
         )
-        queries = dict(cursor.fetchall())
-    found = find([(query,) for query in queries.values()])
+        queries = {word: (query, *catalogue.synonym_words.get(word, ())) for word, query in cursor.fetchall()}
+    found = find(list(queries.values()))
     return {
         word: matches.anywhere.intersection_cardinality(visible) for word, matches in zip(queries, found, strict=True)
     }

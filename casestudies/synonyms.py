@@ -22,6 +22,7 @@ class Synonyms:
     target: str
     substitutes: tuple[str, ...]
     lexemes: frozenset[str]
+    inside: str = ""  # the words of the term wherever they stand, each with its own synonyms
     is_asked_for: bool = True  # not behind a minus
 
 
