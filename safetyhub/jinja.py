@@ -25,8 +25,9 @@ def absolute(path: str) -> str:
     return f"{settings.SITE_URL}{path}"
 
 
+@lru_cache(maxsize=1000)
 def url(name: str, *args: Any, **kwargs: Any) -> str:
-    """Reverse a route by name, as `{% url %}` does in Django's own templates."""
+    """Reverse a route by name, as `{% url %}` does in Django's own templates; a page asks for some twice a dozen."""
     return reverse(name, args=args, kwargs=kwargs)
 
 

@@ -281,7 +281,7 @@ def test_the_page_costs_the_same_at_any_length(client, django_assert_num_queries
     CaseStudyFactory.create_batch(count, published=True, lead_organisation=organisation, contacts=contacts)
     CaseStudyFactory.create_batch(count, published=True, partner_organisations=[organisation])
     ReportFactory.create_batch(count, published=True, publisher=organisation)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         client.get(organisation.get_absolute_url())
 
 
