@@ -7,6 +7,8 @@ page: what cannot be understood is left out and named.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import nlargest
+from operator import itemgetter
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -30,6 +32,7 @@ from casestudies.related import listed_places, lower_first, with_article
 
 QUERY_LENGTH = 500  # characters; a long question has 200
 MOST_VALUES = 50  # of one filter; more is no choice a person made
+MOST_THEMES = 3  # that an empty list leads to
 SORTS = {"relevance": "Best match", "newest": "Newest first", "title": "Title, A to Z"}
 
 
@@ -307,14 +310,34 @@ class CaseStudyFilter(filters.FilterSet):
         return found
 
     def ways_on(self) -> list[tuple[Removal, int]]:
-        """Give for each filter that is on how many results there are without it; for a list that is empty."""
+        """Give for each filter that is on how many results there are without it, most first; for an empty list."""
         ways = []
         for removal in self.removals:
             chosen = self.facets[removal.name].chosen if removal.option else []
             rest = [option for option in chosen if option is not removal.option]
             instead = self.catalogue.with_any(removal.name, [option.key for option in rest]) if rest else None
             ways.append((removal, len(self._found(without=removal.name, instead=instead))))
-        return ways
+        return sorted(ways, key=lambda way: way[1], reverse=True)
+
+    def themes_that_fit(self) -> list[tuple[Option, int, str]]:
+        """
+        Give the themes of what the search finds without the filters, or the filters without the search, most first.
+
+        Each with its number and the address of just these; for an empty list, so at most MOST_THEMES.
+        """
+        others = dict.fromkeys((*self.FACETS, "from", "to"), None)
+        found = (
+            self.search.found if self.search.found else self._found(without="q") if self._sets.keys() - {"q"} else None
+        )
+        if found is None:
+            return []
+        kept = others if found is self.search.found else {"q": ""}
+        counted = [
+            (option, number, self.url(**kept | {"theme": [option.value]}, sort=""))
+            for option in self.facets["theme"].options
+            if not option.chosen and (number := self.catalogue.count("theme", option.key, found))
+        ]
+        return nlargest(MOST_THEMES, counted, key=itemgetter(1))
 
     def sentence(self, count: int) -> str:
         """

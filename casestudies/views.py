@@ -113,6 +113,7 @@ class CaseStudyListView(View):
                 "extracts": extracts(found, chosen.search) if chosen.search.has_meaning else {},
                 "sentence": chosen.sentence(pages.count),
                 "ways_on": chosen.ways_on() if not found else [],
+                "themes_that_fit": chosen.themes_that_fit() if not found else [],
             },
         )
 

@@ -173,6 +173,27 @@ def test_an_empty_list_says_how_many_there_are_without_each_filter(client):
     ]
 
 
+def test_an_empty_list_leads_to_the_themes_of_what_the_search_finds(client):
+    falls, frailty = ThemeFactory(name="Falls", slug="falls"), ThemeFactory(name="Frailty", slug="frailty")
+    make("Sepsis and frailty", themes=[frailty])
+    make("Sepsis and frailty too", themes=[frailty, falls])
+    page = find(client, "sepsis", stage="pilot")
+    assert {link.get_text(): link["href"] for link in page.select(".app-empty a")} == {
+        "Leave out the stage Pilot": f"{LIST}?q=sepsis",
+        "Leave out the search “sepsis”": f"{LIST}?stage=pilot",
+        "See the theme Frailty": f"{LIST}?q=sepsis&theme=frailty",
+        "See the theme Falls": f"{LIST}?q=sepsis&theme=falls",
+        "Browse by theme instead": reverse("casestudies:theme_list"),
+    }
+
+
+def test_an_empty_list_leads_to_the_themes_of_what_the_filters_keep(client):
+    make("Falls", themes=[ThemeFactory(name="Falls", slug="falls")], stage="pilot")
+    page = find(client, "xylophone", stage="pilot")
+    links = {" ".join(item.get_text().split()): item.a["href"] for item in page.select(".app-empty li")}
+    assert links["See the theme Falls (1 case study)"] == f"{LIST}?theme=falls&stage=pilot"
+
+
 def test_as_many_words_as_fit_can_be_searched_for(client):
     make("Fewer falls")
     words = " ".join(f"{first}{second}" for first in "bcdfghjklm" for second in "bcdfghjklmnpqrst")
