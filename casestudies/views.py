@@ -1,5 +1,6 @@
 """Public pages of case studies and themes. Each list and page starts from what is published."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.db.models import Count, Q, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
@@ -15,10 +16,11 @@ from django.views.generic import ListView, TemplateView, View
 from psycopg.errors import QueryCanceled
 
 from casestudies import search
-from casestudies.filters import CaseStudyFilter
+from casestudies.filters import CaseStudyFilter, SuggestionFilter
 from casestudies.models import CaseStudy, CaseStudyQuerySet, Report, Resource, Theme
 from casestudies.related import related_to
 from casestudies.search_extracts import extracts
+from casestudies.suggestions import suggest
 from partners.models import Organisation
 from partners.views import SluggedDetailView
 
@@ -113,6 +115,16 @@ class CaseStudyListView(View):
                 "ways_on": chosen.ways_on() if not found else [],
             },
         )
+
+
+@require_safe
+def suggestions(request: HttpRequest) -> JsonResponse:
+    """Suggest pages for what has been typed into the search box so far. Read by the script of the page."""
+    found = suggest(SuggestionFilter(request.GET).typed)
+    # Not forbidden in robots.txt: a search engine that may not ask does not hear that this is no page.
+    return JsonResponse(
+        {"suggestions": [asdict(suggestion) for suggestion in found]}, headers={"X-Robots-Tag": "noindex"}
+    )
 
 
 def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:

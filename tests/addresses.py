@@ -83,6 +83,7 @@ NOT_PAGES = {
     "casestudies:report_cover",
     "casestudies:report_pdf",
     "casestudies:resource_file",
+    "casestudies:suggestions",
     "healthz",
     "readyz",
     "robots_txt",
