@@ -86,7 +86,6 @@ export function suggestFor(input) {
   }
 
   async function ask(typed) {
-    request?.abort();
     request = new AbortController();
     const { signal } = request;
     try {
