@@ -30,6 +30,7 @@ from casestudies.models import (
 )
 from casestudies.related import listed_places, lower_first, with_article
 
+TYPED_LENGTH = 150  # characters that are suggested for; a title has no more
 QUERY_LENGTH = 500  # characters; a long question has 200
 MOST_VALUES = 50  # of one filter; more is no choice a person made
 MOST_THEMES = 3  # that an empty list leads to
@@ -67,6 +68,27 @@ class SearchFilter(filters.CharFilter):
     """The words to search for."""
 
     field_class = SearchField
+
+
+class SuggestionFilter(filters.FilterSet):
+    """Read what has been typed so far. What is too long or no text to search for leads to no suggestion."""
+
+    q = SearchFilter(method="leave", label="Search", max_length=TYPED_LENGTH)
+
+    class Meta:
+        model = CaseStudy
+        fields: ClassVar[list[str]] = []
+
+    @property
+    def typed(self) -> str:
+        """Give what was typed, on one line; empty where there is nothing to suggest for."""
+        self.form.is_valid()
+        typed: str = self.form.cleaned_data.get("q") or ""
+        return typed
+
+    def leave(self, queryset: CaseStudyQuerySet, name: str, value: str) -> CaseStudyQuerySet:
+        """Leave a queryset alone: `casestudies.suggestions` asks for more than case studies."""
+        return queryset
 
 
 class YearFilter(filters.Filter):

@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Prefetch, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Collate, Lower, Now
 from django.urls import reverse
 
 from casestudies.fields import RichTextField
@@ -30,6 +30,10 @@ from partners.slugs import FormerSlug, Slugged
 SEARCH_CONFIGURATION = "english"
 # Kept by the database for search; no page shows them.
 SEARCH_COLUMNS = ("title_vector", "head_vector", "search_vector", "search_names", "search_partners")
+# How `casestudies.suggestions` finds a title while it is typed: by the words as they are written, and by its beginning
+# (in the order of the characters, which the index can be read in).
+TITLE_WORDS = SearchVector("title", config="simple")
+TITLE_BEGINS = Collate(Lower("title"), "C")
 FIRST_YEAR, LAST_YEAR = 1948, 2100
 
 
@@ -358,6 +362,8 @@ class CaseStudy(Publishable, Slugged):
             GinIndex(fields=["search_vector"], fastupdate=False, name="casestudy_search"),
             GinIndex(fields=["head_vector"], fastupdate=False, name="casestudy_search_head"),
             GinIndex(fields=["title_vector"], fastupdate=False, name="casestudy_search_title"),
+            GinIndex(TITLE_WORDS, fastupdate=False, name="casestudy_title_words"),
+            models.Index(TITLE_BEGINS, name="casestudy_title_begins", condition=Q(status="published")),
             GinIndex(fields=["intervention_types"], name="casestudy_interventions"),
             models.Index(F("published_at").desc(), "title", name="casestudy_newest", condition=Q(status="published")),
         ]

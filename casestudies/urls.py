@@ -11,6 +11,7 @@ urlpatterns = [
     path("case-studies/", views.CaseStudyListView.as_view(), name="casestudy_list"),
     path("case-studies/<slug:slug>/", views.CaseStudyDetailView.as_view(), name="casestudy_detail"),
     path("case-studies/<slug:slug>/resources/<int:pk>/", views.resource_file, name="resource_file"),
+    path("suggestions/", views.suggestions, name="suggestions"),
     path("themes/", views.ThemeListView.as_view(), name="theme_list"),
     path("themes/<slug:slug>/", views.ThemeDetailView.as_view(), name="theme_detail"),
     path("reports/", views_reports.ReportListView.as_view(), name="report_list"),

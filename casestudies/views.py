@@ -1,5 +1,6 @@
 """Public pages of case studies and themes. Each list and page starts from what is published."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
@@ -8,7 +9,7 @@ from django.conf import settings
 from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
@@ -18,10 +19,11 @@ from pyroaring import BitMap
 
 from casestudies import search
 from casestudies.catalogue import Catalogue, read_catalogue
-from casestudies.filters import CaseStudyFilter, in_this_order
+from casestudies.filters import CaseStudyFilter, SuggestionFilter, in_this_order
 from casestudies.models import CaseStudy, CaseStudyQuerySet, ImpactFigure, Report, Resource, Theme
 from casestudies.related import related_to
 from casestudies.search_extracts import extracts
+from casestudies.suggestions import suggest
 from partners.views import SluggedDetailView
 
 PER_PAGE = 20
@@ -116,6 +118,16 @@ class CaseStudyListView(View):
                 "themes_that_fit": chosen.themes_that_fit() if not found else [],
             },
         )
+
+
+@require_safe
+def suggestions(request: HttpRequest) -> JsonResponse:
+    """Suggest pages for what has been typed into the search box so far. Read by the script of the page."""
+    found = suggest(SuggestionFilter(request.GET).typed)
+    # Not forbidden in robots.txt: a search engine that may not ask does not hear that this is no page.
+    return JsonResponse(
+        {"suggestions": [asdict(suggestion) for suggestion in found]}, headers={"X-Robots-Tag": "noindex"}
+    )
 
 
 def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:

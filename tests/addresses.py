@@ -32,6 +32,8 @@ from tests.factories import (
     UserFactory,
 )
 
+# What is typed as a title is shown as it is.
+MARKUP = "Wombat <b>\"&amp;' <img src=x onerror=alert(1)> bold"
 STAFF_PASSWORD = "correct horse battery staple"
 
 
@@ -83,6 +85,7 @@ NOT_PAGES = {
     "casestudies:report_cover",
     "casestudies:report_pdf",
     "casestudies:resource_file",
+    "casestudies:suggestions",
     "healthz",
     "readyz",
     "robots_txt",
@@ -188,6 +191,7 @@ PAGES = [
     Page("case study, not measured", "casestudies:casestudy_detail", _of(_by(result=Result.NOT_MEASURED))),
     Page("case study, did not work", "casestudies:casestudy_detail", _of(_made("made-did-not-work"))),
     Page("case study, everything", "casestudies:casestudy_detail", _of(_made("made-with-everything"))),
+    Page("case study, markup as its title", "casestudies:casestudy_detail", _of(_made("made-markup"))),
     Page("case study, withdrawn", "casestudies:casestudy_detail", _of(_made("made-withdrawn")), 410),
     Page("case study, succeeded", "casestudies:casestudy_detail", _of(_made("made-succeeded")), 410),
     Page("case study, draft", "casestudies:casestudy_detail", _of(_made("made-draft")), 404),
@@ -292,6 +296,7 @@ def make_rare_content() -> None:
     resource = ResourceFactory.build(case_study=everything, title="Leaflet", url="")
     resource.file.save("leaflet.pdf", ContentFile(a_pdf()))
     CaseStudyFactory(published=True, slug="made-did-not-work", result=Result.DID_NOT_WORK, themes=[theme])
+    CaseStudyFactory(published=True, slug="made-markup", title=MARKUP)
     CaseStudyFactory(withdrawn=True, slug="made-withdrawn", themes=[theme])
     CaseStudyFactory(withdrawn=True, slug="made-succeeded", successor=everything)
     CaseStudyFactory(slug="made-draft", themes=[theme])

@@ -6,13 +6,14 @@ that appear nowhere else, and the test first makes sure that they could.
 """
 
 import io
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote_plus, urlencode, urljoin, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -206,6 +207,9 @@ def crawl(django_db_setup: None, django_db_blocker, tmp_path_factory) -> Iterato
         make_contacts()
         crawl = Crawl(folder)
         crawl.follow("/", "/robots.txt", "/sitemap.xml", "/.well-known/security.txt")
+        # No link leads there: the script of the search box asks.
+        words = [*SECRETS.values(), "falls", "care", "health", "Somebody who left", "ward@hidden.example"]
+        crawl.follow(*(f"/suggestions/?{urlencode({'q': word})}" for word in words))
         yield crawl
 
 
@@ -336,8 +340,13 @@ def test_what_is_published_is_found_by_the_same_words(crawl: Crawl, settings):
     places = [
         draft.get_absolute_url(), f"/case-studies/?q={word}", theme.get_absolute_url(),
         organisation.get_absolute_url(), report.get_absolute_url(), "/sitemap-case-studies.xml",
+        f"/suggestions/?q={word}",
     ]  # fmt: skip
     assert [place for place in places if word.lower() not in client.get(place).content.decode().lower()] == []
+
+
+def test_nothing_unpublished_is_suggested(crawl: Crawl, secret: str):
+    assert json.loads(crawl.answers[f"/suggestions/?q={quote_plus(secret)}"].text) == {"suggestions": []}
 
 
 def test_search_finds_and_counts_nothing_unpublished(crawl: Crawl, secret: str):

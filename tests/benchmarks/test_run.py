@@ -10,16 +10,12 @@ from benchmarks import run
 from benchmarks.addresses import addresses
 from benchmarks.load import load
 
-# Pages that are still to come.
-COMING = {"suggestion"}
-
 
 @pytest.mark.django_db
 def test_every_kind_of_address_is_a_page(visitor):
     load(100, progress=False)
     for kind, paths in addresses(100).items():
-        if kind not in COMING:
-            assert [visitor.get(path).status_code for path in (paths[0], paths[-1])] == [200, 200], kind
+        assert [visitor.get(path).status_code for path in (paths[0], paths[-1])] == [200, 200], kind
 
 
 def test_addresses_are_always_the_same_and_differ():

@@ -14,12 +14,12 @@ from tests.addresses import PAGES, Page
 ONE_OF_EACH = list({page.route: page for page in reversed(PAGES) if page.status == 200}.values())
 MOST_STOPS = 400
 
-# What Tab should reach, in the order of the page.
+# What Tab should reach, in the order of the page. A search box changes once it has the focus, and keeps its id.
 STOPS = """() => [...document.querySelectorAll(
     "a[href], button, input, select, textarea, summary, [tabindex]"
 )].filter(element => element.tabIndex >= 0 && !element.disabled && element.type !== "hidden"
     && element.checkVisibility({visibilityProperty: true})
-).map(element => element.outerHTML.slice(0, 160))"""
+).map(element => element.id ? `#${element.id}` : element.outerHTML.slice(0, 160))"""
 
 # What has the focus, whether it can be seen, and whether anything shows that it is there.
 FOCUSED = """() => {
@@ -41,7 +41,7 @@ FOCUSED = """() => {
     const blurred = look();
     element.focus({preventScroll: true});
     return {
-        html: element.outerHTML.slice(0, 160),
+        html: element.id ? `#${element.id}` : element.outerHTML.slice(0, 160),
         marked: focused !== blurred,
         inSight: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth
             && Boolean(middle) && (element.contains(middle) || middle.contains(element) || Boolean(label)),
