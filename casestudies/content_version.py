@@ -198,7 +198,11 @@ SELECT
         (SELECT max(published_at) FROM casestudies_report
             WHERE status = 'published' AND published_at <= statement_timestamp())
     ),
-    concat_ws(' ', pg_postmaster_start_time(), pg_relation_filenode('casestudies_contentversion')),
+    concat_ws(' ',
+        pg_postmaster_start_time(),
+        (SELECT oid FROM pg_database WHERE datname = current_database()),
+        pg_relation_filenode('casestudies_contentversion')
+    ),
     statement_timestamp()
 """
 
