@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
@@ -39,9 +40,9 @@ def test_a_restart_of_the_database_costs_nobody_a_page(site: str):
 
 def put_back(backup: str) -> None:
     """Put another database in the place of the one that the site uses."""
-    name = connection.settings_dict["NAME"]
-    connection.close()
-    connection.close_pool()
+    name, pooled = connection.settings_dict["NAME"], cast(Any, connection)
+    pooled.close()
+    pooled.close_pool()
     with connection._nodb_cursor() as cursor:
         cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         cursor.execute(f'ALTER DATABASE "{backup}" RENAME TO "{name}"')

@@ -22,10 +22,12 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connection, transaction
+from django.http import HttpResponse
 from django.test import TransactionTestCase
 from django.test.utils import override_settings
 from django.urls import reverse
@@ -36,7 +38,7 @@ from casestudies.content_version import read_state
 from casestudies.models import CaseStudy, Report, Resource, SynonymGroup
 from enquiries.models import Enquiry
 from safetyhub.middleware import CACHE_CONTROL
-from safetyhub.pagecache import LARGEST
+from safetyhub.pagecache import LARGEST, PageCache
 from tests.addresses import PAGES, PUBLIC_ROUTES, ROUTES, make_rare_content, make_superuser
 from tests.factories import (
     CaseStudyFactory,
@@ -610,6 +612,48 @@ def test_every_public_page_says_how_long_it_may_be_kept(start: Start):
             if not is_right or first.status >= 500:
                 problems.append(f"{name}: {first.status}, {policy}, {again.headers.get('Cache-Status')}, {path}")
     assert problems == []
+
+
+PUBLIC = ("Cache-Control", CACHE_CONTROL)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "is_kept"),
+    [
+        ("200 OK", [PUBLIC], True),
+        ("200 OK", [PUBLIC, ("Vary", "Accept-Encoding")], True),
+        ("410 Gone", [PUBLIC], True),
+        ("200 OK", [PUBLIC, ("Set-Cookie", "a=b")], False),
+        ("200 OK", [PUBLIC, ("Vary", "Accept-Encoding, Cookie")], False),
+        ("200 OK", [PUBLIC, ("Vary", "*")], False),
+        ("200 OK", [("Cache-Control", "private, max-age=30")], False),
+        ("200 OK", [], False),
+        ("206 Partial Content", [PUBLIC], False),
+        ("302 Found", [PUBLIC, ("Location", "/")], False),
+        ("404 Not Found", [PUBLIC], False),
+        ("503 Service Unavailable", [PUBLIC], False),
+    ],
+)
+def test_only_whole_pages_that_are_the_same_for_everyone_are_kept(
+    content: Path, settings, status: str, headers: list[tuple[str, str]], is_kept: bool
+):
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": new_word()}}
+    made = []
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> HttpResponse:
+        made.append(environ["PATH_INFO"])
+        start_response(status, headers)
+        return HttpResponse("A page.")
+
+    pages = PageCache(application)
+    for _ in range(3):
+        environ: dict[str, Any] = {"HTTP_HOST": "127.0.0.1"}
+        setup_testing_defaults(environ)
+        told: list[str] = []
+        assert b"".join(pages(environ, lambda status, headers: told.append(status))) == b"A page."  # noqa: B023
+        assert told == [status]
+    assert len(made) == (1 if is_kept else 3)
+    pages.states.close()
 
 
 def test_what_leads_elsewhere_may_be_kept_by_others_but_is_not_kept_here(start: Start):
