@@ -31,6 +31,9 @@ memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes its file there safely, 
 if memory.is_dir():  # a heartbeat on a slow disk would get a healthy process killed
     worker_tmp_dir = str(memory)
 
+# gunicorn would believe any program of this machine that says that a visitor came by TLS; TRUST_PROXY decides that.
+secure_scheme_headers: dict[str, str] = {}
+
 accesslog = None  # the proxy in front keeps it; --access-logfile - turns it on
 control_socket_disable = True  # a socket file that nothing here uses
 

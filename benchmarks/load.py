@@ -59,6 +59,7 @@ COLUMNS = {
 }
 # Filled last, from the words of all that.
 SEARCH_WORD = "casestudies.SearchWord"
+CONTENT_CHANGE = "casestudies.ContentChange"
 # A database that has one of these is somebody's.
 MUST_BE_EMPTY = ("casestudies.CaseStudy", "casestudies.Theme", "casestudies.Setting", "partners.Organisation")
 
@@ -93,7 +94,7 @@ def load(number: int, *, progress: bool = True) -> None:
             " SELECT id, version FROM casestudies_casestudy, take_content_version() version WHERE status <> 'draft'"
         )
     vacuum = "" if connection.in_atomic_block else "VACUUM "
-    _execute(f"{vacuum}ANALYZE {', '.join(_table(model) for model in models)}")
+    _execute(f"{vacuum}ANALYZE {', '.join(map(_table, (*models, _model(CONTENT_CHANGE))))}")
 
 
 class _Loader:

@@ -92,6 +92,7 @@ class Catalogue:
     """All published case studies, by what they have and in the orders of the list. Never changed once it is made."""
 
     version: int | None = None
+    origin: str = ""  # of the version; see ContentState
     published: BitMap = field(default_factory=BitMap)  # those whose time is still to come included
     having: dict[tuple[str, int | str], BitMap] = field(default_factory=dict)
     newest: list[Place] = field(default_factory=list)
@@ -162,7 +163,7 @@ class Catalogue:
 
     # --- Making one ----------------------------------------------------------------------------------------
 
-    def with_changes(self, version: int | None, now: datetime, changed: BitMap, facts: Iterable[Facts]) -> "Catalogue":
+    def with_changes(self, state: ContentState, changed: BitMap, facts: Iterable[Facts]) -> "Catalogue":
         """Give the catalogue with some case studies changed: those among them without facts are public no more."""
         facts = list(facts)
         added: dict[tuple[str, int | str], list[int]] = defaultdict(list)
@@ -176,14 +177,15 @@ class Catalogue:
             by_time = (-fact.published_at.timestamp(), fact.title, fact.id)
             places[fact.id] = (by_time, (fact.title, fact.id))
         return Catalogue(
-            version=version,
+            version=state.version,
+            origin=state.origin,
             published=(self.published - changed) | BitMap([fact.id for fact in facts]),
             having=having,
             newest=sorted(by_time for by_time, _ in places.values()),
             by_title=sorted(by_title for _, by_title in places.values()),
             places=places,
-            scheduled={pk: time for pk, time in self.scheduled.items() if pk not in changed and time > now}
-            | {fact.id: fact.published_at for fact in facts if fact.published_at > now},
+            scheduled={pk: time for pk, time in self.scheduled.items() if pk not in changed and time > state.now}
+            | {fact.id: fact.published_at for fact in facts if fact.published_at > state.now},
             terms=_terms(),
         )
 
@@ -223,26 +225,33 @@ class _Shared:
 
     def at(self, state: ContentState) -> Catalogue:
         """Give the catalogue with all that a state of the content has, or more."""
+        if state.version is None:
+            raise ValueError("Only a state that others see too can be shared.")
         catalogue = self.catalogue
-        if catalogue.version is not None and state.version == catalogue.version:
+        if (catalogue.version, catalogue.origin) == (state.version, state.origin):
             return catalogue
         with self.lock:
             catalogue = self.catalogue
-            if state.version is None:
-                raise ValueError("Only a state that others see too can be shared.")
             # Another thread may be ahead by now: its state was read later. A database put back from a backup is not.
-            if catalogue.version is None or catalogue.version > state.version:
+            if _is_of_another_past(catalogue, state):
                 state = read_state()
-            if catalogue.version is None or state.version is None or catalogue.version > state.version:
-                catalogue = Catalogue().with_changes(state.version, state.now, BitMap(), _read_facts())
-            elif catalogue.version < state.version:
+            if _is_of_another_past(catalogue, state):
+                catalogue = Catalogue().with_changes(state, BitMap(), _read_facts())
+            elif catalogue.version != state.version:
                 changed = BitMap(
                     ContentChange.objects.filter(version__gt=catalogue.version).values_list("case_study_id", flat=True)
                 )
                 facts = _read_facts(" AND study.id = ANY(%s)", (list(changed),)) if changed else ()
-                catalogue = catalogue.with_changes(state.version, state.now, changed, facts)
+                catalogue = catalogue.with_changes(state, changed, facts)
             self.catalogue = catalogue
             return catalogue
+
+
+def _is_of_another_past(catalogue: Catalogue, state: ContentState) -> bool:
+    """Say whether what has changed since the catalogue does not lead to a state."""
+    if catalogue.version is None or state.version is None or catalogue.origin != state.origin:
+        return True
+    return catalogue.version > state.version
 
 
 _shared = _Shared()
@@ -256,5 +265,5 @@ def read_catalogue() -> tuple[Catalogue, datetime]:
     """
     state = read_state()
     if state.version is None:
-        return Catalogue().with_changes(None, state.now, BitMap(), _read_facts()), state.now
+        return Catalogue().with_changes(state, BitMap(), _read_facts()), state.now
     return _shared.at(state), state.now

@@ -171,10 +171,13 @@ class ContentState:
 
     `version` is None where nobody can know what others see: this transaction has written something itself, or the
     database was just emptied. `last_appeared` is when what is public last grew by the clock alone, or by a publisher.
+    `origin` differs once the database was put back from a backup, after which it gives the same versions again, to
+    other content; and, which does no harm, once it was restarted.
     """
 
     version: int | None
     last_appeared: datetime | None
+    origin: str
     now: datetime
 
     @property
@@ -182,7 +185,7 @@ class ContentState:
         """Give a text that differs whenever visitors may see something else; None where nobody can know."""
         if self.version is None:
             return None
-        return f"{self.version}-{self.last_appeared.timestamp() if self.last_appeared else 0}"
+        return f"{self.version}-{self.last_appeared.timestamp() if self.last_appeared else 0}-{self.origin}"
 
 
 STATE = """
@@ -194,6 +197,11 @@ SELECT
             WHERE status = 'published' AND published_at <= statement_timestamp()),
         (SELECT max(published_at) FROM casestudies_report
             WHERE status = 'published' AND published_at <= statement_timestamp())
+    ),
+    concat_ws(' ',
+        pg_postmaster_start_time(),
+        (SELECT oid FROM pg_database WHERE datname = current_database()),
+        pg_relation_filenode('casestudies_contentversion')
     ),
     statement_timestamp()
 """

@@ -9,6 +9,7 @@ What may be kept says so itself, in the `Cache-Control` that shared caches read 
 """
 
 import hashlib
+import hmac
 import json
 import logging
 import threading
@@ -40,7 +41,8 @@ LONGEST = 60 * 60  # seconds that a page is kept; a newer version is never answe
 LARGEST = 200_000  # bytes of a page that is kept
 PAUSE = 5  # seconds without the cache, or without the database, when it does not answer
 # Of the connection that asks for the version: a database that does not answer must not hold a visitor for long.
-CONNECTION = {"connect_timeout": 3, "tcp_user_timeout": 3000, "options": "-c statement_timeout=3000"}
+CONNECTION = {"connect_timeout": 3, "tcp_user_timeout": 3000}
+STATEMENT_TIMEOUT = "-c statement_timeout=3000"
 # Of a page that the visitor has already (RFC 9110, 15.4.5).
 OF_NOT_MODIFIED = {"cache-control", "content-location", "date", "etag", "expires", "vary"}
 
@@ -92,7 +94,11 @@ class StateReader:
         self.pause_until = 0.0
 
     def read(self) -> bytes | None:
-        """Give a text that differs whenever visitors may see something else; None when the database is away."""
+        """
+        Give a text that differs whenever visitors may see something else.
+
+        None where nobody can know, and when the database is away.
+        """
         with self.lock:
             # A connection that lay idle may be gone; a new one that fails is not.
             for _ in range(2):
@@ -116,15 +122,17 @@ class StateReader:
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         parameters = connection.get_connection_params()
         wanted = {name: parameters[name] for name in parameters if name not in NOT_OF_LIBPQ}
+        wanted["options"] = f"{wanted.get('options', '')} {STATEMENT_TIMEOUT}"
         self.connection = psycopg.connect(**wanted | CONNECTION, autocommit=True)
         self.connection.pgconn.prepare(b"state", STATE.encode())
         return self.connection
 
-    def _ask(self, asked: psycopg.Connection[tuple[Any, ...]]) -> bytes:
+    def _ask(self, asked: psycopg.Connection[tuple[Any, ...]]) -> bytes | None:
         result = asked.pgconn.exec_prepared(b"state", [])
         if result.status != ExecStatus.TUPLES_OK:
             raise psycopg.OperationalError(asked.pgconn.get_error_message())
-        return b"%s %s" % (result.get_value(0, 0) or b"", result.get_value(0, 1) or b"")
+        version, last_appeared, origin = (result.get_value(0, column) for column in range(3))
+        return None if version is None else b"%s %s %s" % (version, last_appeared or b"", origin or b"")
 
 
 # What Django gives to psycopg beside what names the database.
@@ -137,6 +145,8 @@ class PageCache:
     def __init__(self, application: Application) -> None:
         self.application = application
         self.release = release()
+        # Of what is kept: a Redis that others can write to must not be able to bring pages.
+        self.secret = hashlib.sha256(f"safetyhub.pagecache {settings.SECRET_KEY}".encode()).digest()
         self.states = StateReader()
         self.pause_until = 0.0
 
@@ -149,7 +159,7 @@ class PageCache:
             return self._make(key, environ, start_response)
         head, _, content = stored.partition(b"\n")
         status, headers = json.loads(head)
-        if _has_already(environ, headers):
+        if _has_already(environ, status, headers):
             start_response(*_not_modified(headers))
             return []
         start_response(status, [*map(tuple, headers), ("Cache-Status", "site; hit")])
@@ -178,25 +188,26 @@ class PageCache:
 
     def _make(self, key: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Have the page made, and keep it where it is the same for everyone."""
-        # It is made whole, also for a visitor who has it already.
-        condition = environ.pop("HTTP_IF_NONE_MATCH", None)
+        # It is made whole, also for a visitor who has it already or asks only about it.
+        whole = {name: value for name, value in environ.items() if name != "HTTP_IF_NONE_MATCH"}
         started: list[tuple[str, Headers]] = []
-        response = self.application(environ, lambda status, headers, *_: started.append((status, headers)))
+        response = self.application(
+            whole | {"REQUEST_METHOD": "GET"}, lambda status, headers, *_: started.append((status, headers))
+        )
         status, headers = started[-1]
         if isinstance(response, HttpResponse) and _may_be_kept(status, headers):
-            self._set(key, json.dumps([status, headers]).encode() + b"\n" + response.content)
-            headers = [*headers, ("Cache-Status", "site; fwd=uri-miss; stored")]
-        if condition is not None:
-            environ["HTTP_IF_NONE_MATCH"] = condition
-        if status.startswith("200") and _has_already(environ, headers):
+            is_kept = self._set(key, json.dumps([status, headers]).encode() + b"\n" + response.content)
+            headers = [*headers, ("Cache-Status", f"site; fwd=uri-miss{'; stored' if is_kept else ''}")]
+        has_already = _has_already(environ, status, headers)
+        if has_already or environ["REQUEST_METHOD"] == "HEAD":
             close: Callable[[], None] = getattr(response, "close", lambda: None)
             close()  # which ends the request, for Django
-            start_response(*_not_modified(headers))
-            return []
-        start_response(status, headers)
+            response = []
+        start_response(*(_not_modified(headers) if has_already else (status, headers)))
         return response
 
     def _get(self, key: str) -> bytes | None:
+        """Give what is kept under a name, and only what a process of this site kept under that very name."""
         if time.monotonic() < self.pause_until:
             return None
         try:
@@ -204,15 +215,22 @@ class PageCache:
         except (RedisError, OSError) as error:
             self._do_without(error)
             return None
-        return stored
+        signature, _, page = (stored or b"").partition(b"\n")
+        return page if hmac.compare_digest(signature, self._sign(key, page)) else None
 
-    def _set(self, key: str, page: bytes) -> None:
+    def _set(self, key: str, page: bytes) -> bool:
+        """Keep a page; says whether it could be kept."""
         if time.monotonic() < self.pause_until or len(page) > LARGEST:
-            return
+            return False
         try:
-            cache.set(key, page, LONGEST)
+            cache.set(key, self._sign(key, page) + b"\n" + page, LONGEST)
         except (RedisError, OSError) as error:
             self._do_without(error)
+            return False
+        return True
+
+    def _sign(self, key: str, page: bytes) -> bytes:
+        return hmac.digest(self.secret, key.encode() + b"\n" + page, "sha256").hex().encode()
 
     def _do_without(self, error: Exception) -> None:
         """Go without the cache for a while: to wait for it each time would be slower than to make the page."""
@@ -231,9 +249,13 @@ def _may_be_kept(status: str, headers: Headers) -> bool:
     )
 
 
-def _has_already(environ: Environ, headers: Headers) -> bool:
-    """Say whether the visitor has the page already, by its ETag (RFC 9110, 13.1.2: the weak comparison)."""
-    if not (asked := environ.get("HTTP_IF_NONE_MATCH")):
+def _has_already(environ: Environ, status: str, headers: Headers) -> bool:
+    """
+    Say whether the visitor has the page already, by its ETag (RFC 9110, 13.1.2: the weak comparison).
+
+    Only a page that is there can be unchanged: whoever asks for a withdrawn one hears that it is gone.
+    """
+    if not status.startswith("200") or not (asked := environ.get("HTTP_IF_NONE_MATCH")):
         return False
     etag = next((value for name, value in headers if name == "ETag"), None)
     known = {tag.removeprefix("W/") for tag in parse_etags(asked)}

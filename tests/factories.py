@@ -187,3 +187,12 @@ class EnquiryFactory(DjangoModelFactory):
     name = "A Visitor"
     email = factory.Sequence(lambda n: f"visitor-{n}@home.example")
     message = "How did you start?"
+
+
+def complete(**fields: Any) -> models.CaseStudy:
+    """Make a case study that has all that visitors need, so that it can be published."""
+    made = CaseStudyFactory(
+        **{"themes": [ThemeFactory()], "settings": [SettingFactory()], "contacts": [ContactFactory()], **fields}
+    )
+    SourceFactory(case_study=made)
+    return made

@@ -1,20 +1,30 @@
 """The site with its real content, as visitors meet it: a database of its own, and gunicorn in front of it."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import pytest
 from django.conf import settings
 from django.db import connection
 
 from casestudies.sample_content import load, read_pack
 
 STOP_TIMEOUT = 20  # seconds
+
+
+def missing(reason: str) -> None:
+    """Skip where a developer lacks something, and fail where continuous integration does."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @contextmanager
@@ -81,3 +91,47 @@ def served(*, log: Path, **environment: str) -> Iterator[str]:
     messages = log.read_text(encoding="utf-8", errors="replace")
     if "Traceback" in messages:
         raise AssertionError(f"The site answered with an error that nobody caught:\n{messages[-6000:]}")
+
+
+class RedisServer:
+    """A Redis that listens on a socket in a directory of its own, and keeps nothing on disk."""
+
+    def __init__(self, directory: str, program: str) -> None:
+        # A short path: the kernel takes no more than some hundred bytes as the address of a socket.
+        self.socket = f"{directory}/redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.process = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", directory],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said = []
+        for line in self.process.stdout or []:
+            said.append(line)
+            if "eady to accept connections" in line:
+                return
+        raise AssertionError(f"Redis does not start:\n{''.join(said)}")
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """Run the system's Redis, or Valkey, until the end."""
+    program = next(filter(None, map(shutil.which, ("redis-server", "valkey-server"))), None)
+    if program is None:
+        missing("No Redis: install redis-server or valkey-server.")
+        raise AssertionError("missing() does not return")
+    with TemporaryDirectory(prefix="redis-") as directory:
+        server = RedisServer(directory, program)
+        try:
+            yield server
+        finally:
+            server.kill()

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
+from casestudies.content_version import read_state
+from tests.factories import CaseStudyFactory, OrganisationFactory, ThemeFactory
 from tests.serving import database_of_its_own, served
 
 
@@ -33,3 +36,45 @@ def test_a_restart_of_the_database_costs_nobody_a_page(site: str):
         with urlopen(f"{site}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
             assert answer.status == HTTPStatus.OK
         assert break_connections() > 0
+
+
+def put_back(backup: str) -> None:
+    """Put another database in the place of the one that the site uses."""
+    name, pooled = connection.settings_dict["NAME"], cast(Any, connection)
+    pooled.close()
+    pooled.close_pool()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        cursor.execute(f'ALTER DATABASE "{backup}" RENAME TO "{name}"')
+
+
+def test_a_backup_brings_back_no_page_of_what_is_lost(transactional_db: None, tmp_path: Path):
+    """It gives the same versions once more, to other content; pages and catalogue have them still."""
+    with database_of_its_own("restored"):
+        organisation, theme = OrganisationFactory(), ThemeFactory()
+        connection.creation.clone_test_db(suffix="backup", verbosity=0)
+        backup = connection.creation.get_test_db_clone_settings("backup")["NAME"]
+
+        def publish(*titles: str) -> int | None:
+            with transaction.atomic():
+                for title in titles:
+                    CaseStudyFactory(published=True, title=title, lead_organisation=organisation, themes=[theme])
+            return read_state().version
+
+        with served(log=tmp_path / "gunicorn.log", CACHE_URL="memory://") as site:
+
+            def page(path: str) -> tuple[str, str | None]:
+                with urlopen(f"{site}{path}", timeout=20) as answer:  # noqa: S310  # our own address
+                    return answer.read().decode(), answer.headers["Cache-Status"]
+
+            paths = ["/case-studies/", "/themes/", theme.get_absolute_url()]
+            version = publish("Lost rounds", "Lost visits")
+            assert all(page(path) and page(path)[1] == "site; hit" for path in paths)
+            put_back(backup)
+            assert publish("New rounds") == version
+            for path in paths:
+                text, status = page(path)
+                assert status == "site; fwd=uri-miss; stored"
+                assert "1 case study" in text  # which takes the catalogue
+                assert "Lost" not in text
+                assert ("New rounds" in text) == (path != "/themes/")

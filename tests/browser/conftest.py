@@ -18,7 +18,7 @@ from django.test.utils import override_settings
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.addresses import STAFF_PASSWORD, make_rare_content, make_superuser
-from tests.serving import database_of_its_own, load_sample_content, served
+from tests.serving import database_of_its_own, load_sample_content, missing, served
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
@@ -40,13 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.django_db)
-
-
-def missing(reason: str) -> None:
-    """Skip where a developer lacks something, and fail where continuous integration does."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="package")

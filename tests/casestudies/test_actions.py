@@ -19,25 +19,14 @@ from tests.factories import (
     ContactFactory,
     ReportEntryFactory,
     ReportFactory,
-    SettingFactory,
-    SourceFactory,
-    ThemeFactory,
     UserFactory,
+    complete,
 )
 
 pytestmark = pytest.mark.django_db
 
 LATER = datetime(2199, 1, 1, 9, 30, tzinfo=UTC)
 REASON = "The figures were wrong."
-
-
-def complete(**fields):
-    """Make a case study that has all that visitors need."""
-    made = CaseStudyFactory(
-        **{"themes": [ThemeFactory()], "settings": [SettingFactory()], "contacts": [ContactFactory()], **fields}
-    )
-    SourceFactory(case_study=made)
-    return made
 
 
 def stored(record):
