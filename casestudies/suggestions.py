@@ -13,9 +13,10 @@ from operator import or_
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.urls import reverse
 
+from casestudies.catalogue import read_catalogue
 from casestudies.models import SEARCH_CONFIGURATION, TITLE_BEGINS, TITLE_WORDS, CaseStudy, CaseStudyQuerySet, Theme
 from partners.models import Organisation, OrganisationName
 
@@ -39,7 +40,7 @@ class Suggestion:
 
 
 def suggest(typed: str) -> list[Suggestion]:
-    """Suggest what has all the words, the last of which may not be typed to its end. Always three queries, or none."""
+    """Suggest what has all the words, the last of which may not be typed to its end. Three queries, or none."""
     # Letters and digits only, so that nothing typed can be an operator, a quote or part of a pattern.
     words = re.findall(r"[^\W_]+", typed)[:MOST_WORDS]
     if sum(map(len, words)) < SHORTEST:
@@ -106,17 +107,10 @@ def _matches(words: Sequence[str]) -> Q:
 
 def _organisations(words: Sequence[str]) -> list[Suggestion]:
     """Find organisations by any name, of those that led or took part in a case study that visitors may see."""
-    published = CaseStudy.objects.published()
     by_name, by_psc_name = _begin_words_of("name", words), _begin_words_of("psc_name", words)
     other_names = OrganisationName.objects.filter(by_name)
-    named = Organisation.objects.filter(by_name | by_psc_name | Q(pk__in=other_names.values("organisation")))
     found = (
-        Organisation.objects.filter(
-            Exists(published.filter(lead_organisation=OuterRef("pk")))
-            | Exists(published.filter(partner_organisations=OuterRef("pk"))),
-            # Few enough to ask of each whether it has a case study.
-            pk__in=named.order_by("name").values("pk")[:SAMPLE],
-        )
+        Organisation.objects.filter(by_name | by_psc_name | Q(pk__in=other_names.values("organisation")))
         .annotate(
             other_name=Case(
                 When(by_name, then=Value("")),
@@ -127,12 +121,15 @@ def _organisations(words: Sequence[str]) -> list[Suggestion]:
             )
         )
         .order_by("name")
-        .values_list("name", "slug", "other_name")[:MOST]
+        .values_list("pk", "name", "slug", "other_name")[:SAMPLE]
     )
+    catalogue, now = read_catalogue()
+    visible = catalogue.visible(now)
     return [
         Suggestion("Organisation", name, reverse("partners:organisation_detail", args=[slug]), other_name)
-        for name, slug, other_name in found
-    ]
+        for pk, name, slug, other_name in found
+        if catalogue.count("organisation", pk, visible)
+    ][:MOST]
 
 
 def _begin_words_of(field: str, words: Sequence[str]) -> Q:

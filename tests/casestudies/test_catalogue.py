@@ -268,7 +268,7 @@ def test_a_list_costs_the_same_whether_something_has_changed_long_ago_or_never()
     with CaptureQueriesContext(connection) as queries:
         client.get("/case-studies/")
     # Cards with their settings and figures.
-    assert len(queries) == 3
+    assert len(queries) == 2
 
 
 def test_what_is_undone_leaves_nothing_behind():
