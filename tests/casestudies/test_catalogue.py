@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -218,9 +218,12 @@ def empty() -> None:
 
 
 @given(st.lists(changes, min_size=3, max_size=10))
+@example([Call(set_status, (0, "schedule", 1)), Call(set_status, (0, "schedule", -1))])
+@example([Call(set_status, (0, "schedule", 1)), Call(set_status, (0, "hide", 0)), Call(set_status, (0, "publish", 0))])
 @settings(
     max_examples=25,
     deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # to shorten what fails takes minutes here
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
