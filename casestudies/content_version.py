@@ -2,9 +2,9 @@
 The version of everything visitors may see, kept by the database.
 
 Deferred triggers give a transaction that changes public content the next version as it commits, under a lock that
-lasts until it has: who reads a version sees all that came with it, and versions follow one another in the order of
-the commits, on every machine. What only drafts have changes nothing. `ContentChange` remembers the version that last
-changed each case study, so that `casestudies.catalogue` reads only what is new.
+it takes last of all and keeps until it has: who reads a version sees all that came with it, and versions follow one
+another in the order of the commits, on every machine. What only drafts have changes nothing. `ContentChange`
+remembers the version that last changed each case study, so that `casestudies.catalogue` reads only what is new.
 """
 
 from dataclasses import dataclass
@@ -66,14 +66,31 @@ BEGIN
 END
 $$ LANGUAGE plpgsql;
 
-CREATE FUNCTION note_case_study_change(case_study bigint) RETURNS void AS $$
-    INSERT INTO casestudies_contentchange (case_study_id, version) VALUES ($1, take_content_version())
-        ON CONFLICT (case_study_id) DO UPDATE SET version = EXCLUDED.version;
+-- Deferred too, and set off by deferred triggers, so it comes after all that the transaction left to its end, the
+-- checks of foreign keys included, which wait for others. Whoever has the version waits for nobody.
+CREATE FUNCTION settle_content_note() RETURNS trigger AS $$
+BEGIN
+    PERFORM take_content_version();
+    IF NEW.case_study_id IS NOT NULL THEN
+        INSERT INTO casestudies_contentchange (case_study_id, version)
+            VALUES (NEW.case_study_id, take_content_version())
+            ON CONFLICT (case_study_id) DO UPDATE SET version = EXCLUDED.version;
+    END IF;
+    DELETE FROM casestudies_contentnote WHERE id = NEW.id;
+    RETURN NULL;
+END
+$$ LANGUAGE plpgsql;
+
+CREATE CONSTRAINT TRIGGER settle_content_note AFTER INSERT ON casestudies_contentnote
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION settle_content_note();
+
+CREATE FUNCTION note_change(case_study bigint) RETURNS void AS $$
+    INSERT INTO casestudies_contentnote (case_study_id) VALUES ($1);
 $$ LANGUAGE sql;
 
 CREATE FUNCTION content_changed() RETURNS trigger AS $$
 BEGIN
-    PERFORM take_content_version();
+    PERFORM note_change(NULL);
     RETURN NULL;
 END
 $$ LANGUAGE plpgsql;
@@ -81,7 +98,7 @@ $$ LANGUAGE plpgsql;
 CREATE FUNCTION case_study_changed() RETURNS trigger AS $$
 BEGIN
     IF (TG_OP <> 'DELETE' AND NEW.status <> 'draft') OR (TG_OP <> 'INSERT' AND OLD.status <> 'draft') THEN
-        PERFORM note_case_study_change(CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END);
+        PERFORM note_change(CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END);
     END IF;
     RETURN NULL;
 END
@@ -90,7 +107,7 @@ $$ LANGUAGE plpgsql;
 CREATE FUNCTION report_changed() RETURNS trigger AS $$
 BEGIN
     IF (TG_OP <> 'DELETE' AND NEW.status <> 'draft') OR (TG_OP <> 'INSERT' AND OLD.status <> 'draft') THEN
-        PERFORM take_content_version();
+        PERFORM note_change(NULL);
     END IF;
     RETURN NULL;
 END
@@ -102,7 +119,7 @@ DECLARE
     part jsonb;
 BEGIN
     FOREACH part IN ARRAY ARRAY[to_jsonb(NEW), to_jsonb(OLD)] LOOP
-        PERFORM note_case_study_change(id) FROM casestudies_casestudy
+        PERFORM note_change(id) FROM casestudies_casestudy
             WHERE id = (part->>TG_ARGV[0])::bigint AND status <> 'draft';
     END LOOP;
     RETURN NULL;
@@ -114,7 +131,7 @@ DECLARE
     part jsonb;
 BEGIN
     FOREACH part IN ARRAY ARRAY[to_jsonb(NEW), to_jsonb(OLD)] LOOP
-        PERFORM take_content_version() FROM casestudies_report
+        PERFORM note_change(NULL) FROM casestudies_report
             WHERE id = (part->>TG_ARGV[0])::bigint AND status <> 'draft';
     END LOOP;
     RETURN NULL;
@@ -124,7 +141,7 @@ $$ LANGUAGE plpgsql;
 -- A case study is in the region of its lead organisation.
 CREATE FUNCTION organisation_region_changed() RETURNS trigger AS $$
 BEGIN
-    PERFORM note_case_study_change(id) FROM casestudies_casestudy
+    PERFORM note_change(id) FROM casestudies_casestudy
         WHERE lead_organisation_id = NEW.id AND status <> 'draft';
     RETURN NULL;
 END
@@ -132,14 +149,15 @@ $$ LANGUAGE plpgsql;
 """
 
 DROP_FUNCTIONS = """
+DROP TRIGGER settle_content_note ON casestudies_contentnote;
 DROP FUNCTION organisation_region_changed, report_part_changed, case_study_part_changed, report_changed,
-    case_study_changed, content_changed, note_case_study_change, take_content_version;
+    case_study_changed, content_changed, note_change, settle_content_note, take_content_version;
 DROP SEQUENCE casestudies_content_versions;
 """
 
 
 def _trigger(table: str, call: str, when: str = "INSERT OR UPDATE OR DELETE") -> RunSQL:
-    # Deferred: the version's lock is the last that a transaction takes, so no two of them wait for each other.
+    # At the end of the transaction, when it is known what it made of things.
     name = call.partition("(")[0]
     return RunSQL(
         f"CREATE CONSTRAINT TRIGGER {name} AFTER {when} ON {table} DEFERRABLE INITIALLY DEFERRED "

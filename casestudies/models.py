@@ -879,3 +879,17 @@ class ContentChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case_study_id}: {self.version}"
+
+
+class ContentNote(models.Model):
+    """
+    That a transaction changed something visitors see, a case study or else; see `casestudies.content_version`.
+
+    It is gone when the transaction is: a row of its own, so that transactions that note the same do not wait for each
+    other.
+    """
+
+    case_study_id = models.BigIntegerField(null=True)
+
+    def __str__(self) -> str:
+        return f"case study {self.case_study_id}" if self.case_study_id else "something else"

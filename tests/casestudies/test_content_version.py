@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from casestudies.content_version import read_state
-from casestudies.models import CaseStudy, ContentChange, ContentVersion, SearchWord, SynonymGroup
+from casestudies.models import CaseStudy, ContentChange, ContentNote, ContentVersion, SearchWord, SynonymGroup
 from partners.models import OrganisationEditor
 from tests.factories import (
     CaseStudyFactory,
@@ -27,7 +27,7 @@ from tests.factories import (
 )
 
 # Nothing of theirs is shown: who may edit what, and what the database keeps for search and for the version itself.
-NOT_SHOWN = {OrganisationEditor, SearchWord, ContentVersion, ContentChange}
+NOT_SHOWN = {OrganisationEditor, SearchWord, ContentVersion, ContentChange, ContentNote}
 
 
 @pytest.mark.django_db
@@ -190,3 +190,48 @@ def test_case_studies_in_an_organisation_s_region_change_with_it():
     type(case_study.lead_organisation).objects.update(region="london")
     assert list(ContentChange.objects.values_list("case_study_id", flat=True)) == [case_study.pk]
     assert CaseStudy.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_has_the_version_waits_for_nobody():
+    """A foreign key that is checked at the end of a transaction waits for whoever changes what it refers to."""
+    case_study, organisation = public(), OrganisationFactory()
+    changed, failures = threading.Event(), []
+    commit = threading.Event()
+
+    def rename():
+        try:
+            with transaction.atomic():
+                type(organisation).objects.filter(pk=organisation.pk).update(slug="renamed")
+                changed.set()
+                commit.wait(10)
+        except OperationalError as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    def link():
+        try:
+            with transaction.atomic():
+                case_study.save()
+                case_study.partner_organisations.add(organisation)
+        except OperationalError as error:
+            failures.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=target) for target in (rename, link)]
+    threads[0].start()
+    assert changed.wait(10)
+    threads[1].start()
+    with connection.cursor() as cursor:
+        waiting = 0
+        while not waiting:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            (waiting,) = cursor.fetchone()
+    commit.set()
+    for thread in threads:
+        thread.join(10)
+    assert failures == []
+    assert list(case_study.partner_organisations.all()) == [organisation]
+    assert ContentNote.objects.count() == 0
