@@ -21,9 +21,18 @@ from django.db.models import TextChoices
 from pyroaring import BitMap
 
 from casestudies.content_version import ContentState, read_state
-from casestudies.models import ContentChange, InterventionType, Result, SearchWord, Setting, Stage, Theme
+from casestudies.models import (
+    ContentChange,
+    InterventionType,
+    Result,
+    SearchWord,
+    Setting,
+    Stage,
+    Theme,
+    ThemeFormerSlug,
+)
 from casestudies.synonyms import Synonyms, load_synonyms
-from partners.models import Organisation
+from partners.models import Organisation, OrganisationFormerSlug
 
 # The filters with options. Those of the first four are rows of a table, found by their keys.
 FILTERS = ("theme", "setting", "organisation", "region", "intervention", "stage", "result")
@@ -100,6 +109,7 @@ class Catalogue:
     places: dict[int, tuple[Place, Place]] = field(default_factory=dict)  # in the two orders
     scheduled: dict[int, datetime] = field(default_factory=dict)
     terms: dict[str, list[Term]] = field(default_factory=dict)
+    former: dict[str, dict[str, str]] = field(default_factory=dict)  # slugs that options had, with those they have
 
     # --- Questions -----------------------------------------------------------------------------------------
 
@@ -153,7 +163,7 @@ class Catalogue:
     @cached_property
     def synonym_words(self) -> dict[str, tuple[str, ...]]:
         """Give the terms of one word, each with the queries for its group."""
-        words = {group.typed.lower(): group.substitutes for group in self.synonyms}
+        words = {group.typed.text.lower(): group.substitutes for group in self.synonyms}
         return {word: queries for word, queries in words.items() if word.isascii() and word.isalpha()}
 
     @cached_property
@@ -187,6 +197,10 @@ class Catalogue:
             scheduled={pk: time for pk, time in self.scheduled.items() if pk not in changed and time > state.now}
             | {fact.id: fact.published_at for fact in facts if fact.published_at > state.now},
             terms=_terms(),
+            former={
+                "theme": dict(ThemeFormerSlug.objects.values_list("slug", "current__slug")),
+                "organisation": dict(OrganisationFormerSlug.objects.values_list("slug", "current__slug")),
+            },
         )
 
 

@@ -111,7 +111,7 @@ def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
         query=reading.query,
         found=found,
         parts=parts,
-        also=tuple(dict.fromkeys(other for group in reading.synonyms if group.is_asked_for for other in group.others)),
+        also=tuple(reading.also),
         is_widened=is_widened,
         is_shortened=len(typed.split()) > MOST_WORDS,
         corrected=corrected,

@@ -31,12 +31,13 @@ def extracts(case_studies: Iterable[CaseStudy], search: Search) -> dict[int, Saf
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT id, is_rich, body, ts_headline(%(config)s::regconfig, body, %(any)s::tsquery, %(options)s)
+            SELECT id, body, ts_headline(%(config)s::regconfig, body, %(any)s::tsquery, %(options)s)
             FROM casestudies_casestudy, LATERAL (
-                SELECT to_tsvector(%(config)s::regconfig, summary) @@ %(all)s::tsquery AS is_enough
+                -- As the sections have it: what is no markup in the summary must not be taken for some.
+                SELECT replace(replace(replace(summary, '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS plain
             ) summarised, LATERAL (
-                SELECT NOT is_enough AS is_rich, CASE WHEN is_enough THEN summary
-                    ELSE regexp_replace(concat_ws(' ', summary, {", ".join(SECTIONS)}), '<[^>]*>', ' ', 'g')
+                SELECT CASE WHEN to_tsvector(%(config)s::regconfig, summary) @@ %(all)s::tsquery THEN plain
+                    ELSE plain || ' ' || regexp_replace(concat_ws(' ', {", ".join(SECTIONS)}), '<[^>]*>', ' ', 'g')
                     END AS body
                 OFFSET 0
             ) chosen
@@ -50,20 +51,17 @@ def extracts(case_studies: Iterable[CaseStudy], search: Search) -> dict[int, Saf
                 "options": HEADLINE_OPTIONS,
             },
         )
-        return {
-            pk: _marked(headline, body, is_rich=is_rich)
-            for pk, is_rich, body, headline in cursor.fetchall()
-            if HIT_START in headline
-        }
+        return {pk: _marked(headline, body) for pk, body, headline in cursor.fetchall() if HIT_START in headline}
 
 
-def _marked(headline: str, body: str, *, is_rich: bool) -> SafeString:
+def _marked(headline: str, body: str) -> SafeString:
     """Mark the hits, and show by dots where the passages begin or end inside the text."""
     text = " ".join(body.replace(HIT_START, "").replace(HIT_END, "").split())
     passages = " ".join(headline.split())
     plain = passages.replace(HIT_START, "").replace(HIT_END, "")
     before = "" if text.startswith(plain.partition(" … ")[0]) else "… "
-    after = "" if plain.endswith((".", "!", "?")) or text.endswith(plain.rpartition(" … ")[2]) else " …"
-    shown = html.unescape(passages) if is_rich else passages
-    escaped = escape(f"{before}{shown}{after}")
+    # PostgreSQL leaves out the full stop at the end.
+    _, _, rest = text.rpartition(plain.rpartition(" … ")[2])
+    after = rest if len(rest) < 2 else "" if plain.endswith((".", "!", "?")) else " …"
+    escaped = escape(html.unescape(f"{before}{passages}{after}"))
     return mark_safe(escaped.replace(HIT_START, "<mark>").replace(HIT_END, "</mark>"))  # noqa: S308  # escaped above

@@ -9,7 +9,7 @@ from itertools import pairwise
 from django.db import connection
 
 from casestudies.models import SEARCH_CONFIGURATION
-from casestudies.synonyms import Synonyms, any_of
+from casestudies.synonyms import Synonyms, Term, any_of
 
 # Words of the sentence around what is looked for. Left out when others remain; they say nothing about safety.
 SMALL_TALK = frozenset(
@@ -49,17 +49,19 @@ class Reading:
     parts: list[Wanted]
     words: list[Wanted]  # the words of longer terms one by one, for when hardly anything has the term
     is_plain: bool
-    synonyms: list[Synonyms] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)  # the synonyms, as staff wrote them
     closer: list[str] = field(default_factory=list)  # words as they were typed, and side by side
 
 
 @dataclass(frozen=True)
 class _Word:
-    """A word as it was typed, the lexemes PostgreSQL makes of it, and the query for it."""
+    """A word or a phrase in quotes as it was typed, the stems PostgreSQL makes of it, and the query for it."""
 
     typed: str
-    lexemes: frozenset[str]
+    stems: tuple[str, ...]
     query: str
+    is_phrase: bool
+    is_refused: bool  # behind a minus
 
 
 def read(words: str, known: Iterable[Synonyms]) -> Reading | None:
@@ -67,49 +69,82 @@ def read(words: str, known: Iterable[Synonyms]) -> Reading | None:
     query, typed, pairs = _parse(words)
     if not query:
         return None
-    asked = {lexeme for word in typed for lexeme in word.lexemes}
-    refused = {lexeme for word in typed if word.typed.startswith("-") for lexeme in word.lexemes}
+    asked = {stem for word in typed if not word.is_refused for stem in word.stems}
+    # A phrase in quotes is meant as it stands.
+    sequence = [stem for word in typed if not word.is_phrase for stem in word.stems]
+    refused = {stem for word in typed if word.is_refused for stem in word.stems}
     synonyms = [
         replace(group, is_asked_for=refused.isdisjoint(group.lexemes))
-        for group in _choose(words, [group for group in known if group.lexemes <= asked])
+        for group in _choose(words, [group for group in known if _calls(group.typed, words, sequence)])
     ]
     wanted = [group for group in synonyms if group.is_asked_for]
-    asked_for = [word for word in typed if refused.isdisjoint(word.lexemes)]
+    # What is asked for, or means the same, is not refused with a synonym of it: "falls -slips".
+    meant = asked.union(*(term.stems for group in wanted for term in group.terms))
+    synonyms = [
+        group
+        if group.is_asked_for
+        else replace(group, terms=tuple(term for term in group.terms if not meant.issuperset(term.stems)))
+        for group in synonyms
+    ]
+    asked_for = [word for word in typed if not word.is_refused]
     parts = _parts(asked_for, wanted)
+    if not parts and not refused:
+        return None
     words_of_terms = _parts(asked_for, [group for group in wanted if len(group.lexemes) == 1])
     closer = [group.target for group in wanted] + [pair for pair in pairs if "<" in pair]
+    also = dict.fromkeys(
+        term.text for group in wanted for term in group.terms if not {*asked, *refused}.issuperset(term.stems)
+    )
     if _is_plain(words):
         query = all_of(any_of(part.queries + part.loose) for part in parts)
-        return Reading(query, parts, [word for word in words_of_terms if word not in parts], True, synonyms, closer)
+        return Reading(query, parts, [word for word in words_of_terms if word not in parts], True, list(also), closer)
     (query,) = _rewrite([(query, synonyms)])
-    return Reading(query, parts, [], False, synonyms, closer)
+    return Reading(query, parts, [], False, list(also), closer)
+
+
+def _calls(term: Term, words: str, sequence: list[str]) -> bool:
+    """Say whether a term stands among the words: its stems side by side and in order, small words between or not."""
+    if term.says_more_than_its_stems:
+        return f" {term.text.lower()} " in f" {' '.join(words.lower().split())} "
+    length = len(term.stems)
+    return any(tuple(sequence[place : place + length]) == term.stems for place in range(len(sequence) - length + 1))
 
 
 def _parse(words: str) -> tuple[str, list[_Word], list[str]]:
     """Let PostgreSQL read the words: all together, one by one, and in pairs without the small talk between."""
-    typed = words.split()
-    telling = [word for word in typed if not _is_small_talk(word)]
+    found = [match.groups(default="") for match in re.finditer(r'(-?)(?:"([^"]*)"?|(\S+))', words)]
+    typed = [(phrase or word, bool(phrase), bool(minus)) for minus, phrase, word in found]
+    telling = [text for text, is_phrase, is_refused in typed if not _is_small_talk(text) and not is_refused]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT websearch_to_tsquery(%(config)s::regconfig, %(words)s)::text,
-                (
-                    SELECT json_agg(json_build_array(
-                        word, tsvector_to_array(to_tsvector(%(config)s::regconfig, word)),
-                        plainto_tsquery(%(config)s::regconfig, word)::text
-                    ) ORDER BY place) FROM unnest(%(typed)s::text[]) WITH ORDINALITY AS typed (word, place)
-                )::text,
+                ARRAY(
+                    SELECT json_build_array(ARRAY(
+                        SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, word))
+                        ORDER BY positions[1], lexeme
+                    ), CASE WHEN is_phrase THEN phraseto_tsquery(%(config)s::regconfig, word)
+                        ELSE plainto_tsquery(%(config)s::regconfig, word) END::text)::text
+                    FROM unnest(%(typed)s::text[], %(phrases)s::bool[])
+                        WITH ORDINALITY AS typed (word, is_phrase, place)
+                    ORDER BY place
+                ),
                 ARRAY(SELECT phraseto_tsquery(%(config)s::regconfig, pair)::text FROM unnest(%(pairs)s::text[]) pair)
             """,
             {
                 "config": SEARCH_CONFIGURATION,
                 "words": words,
-                "typed": typed,
+                "typed": [text for text, _, _ in typed],
+                "phrases": [is_phrase for _, is_phrase, _ in typed],
                 "pairs": [" ".join(pair) for pair in pairwise(telling)],
             },
         )
         query, each, pairs = cursor.fetchone()
-    return query, [_Word(word, frozenset(lexemes), one) for word, lexemes, one in json.loads(each or "[]")], pairs
+    read_words = []
+    for (text, is_phrase, is_refused), one in zip(typed, each, strict=True):
+        stems, own_query = json.loads(one)
+        read_words.append(_Word(text, tuple(stems), own_query, is_phrase, is_refused))
+    return query, read_words, pairs
 
 
 def _choose(words: str, calling: list[Synonyms]) -> list[Synonyms]:
@@ -121,17 +156,17 @@ def _choose(words: str, calling: list[Synonyms]) -> list[Synonyms]:
     """
     as_typed = " ".join(words.lower().split())
     calling = sorted(
-        calling, key=lambda group: (-len(group.lexemes), group.typed.lower() not in as_typed, group.typed)
+        calling,
+        key=lambda group: (-len(group.typed.stems), group.typed.text.lower() not in as_typed, group.typed.text),
     )
-    chosen: dict[frozenset[str], Synonyms] = {}
+    chosen: dict[tuple[str, ...], Synonyms] = {}
     taken: set[str] = set()
     for group in calling:
-        if same := chosen.get(group.lexemes):
-            others = tuple(dict.fromkeys(same.others + group.others))
-            chosen[group.lexemes] = replace(same, others=others, substitutes=same.substitutes + group.substitutes)
+        if same := chosen.get(group.typed.stems):
+            chosen[group.typed.stems] = replace(same, terms=tuple(dict.fromkeys(same.terms + group.terms)))
         elif taken.isdisjoint(group.lexemes):
             taken |= group.lexemes
-            chosen[group.lexemes] = group
+            chosen[group.typed.stems] = group
     groups = list(chosen.values())
     inside = _rewrite([(group.target, _inside(group, calling)) for group in groups])
     return [replace(group, inside=query) for group, query in zip(groups, inside, strict=True)]
@@ -179,7 +214,7 @@ def _parts(typed: list[_Word], synonyms: list[Synonyms]) -> list[Wanted]:
         for group in synonyms
     ]
     grouped = {lexeme for group in synonyms for lexeme in group.lexemes}
-    single = [word for word in typed if word.lexemes and not grouped.issuperset(word.lexemes)]
+    single = [word for word in typed if word.stems and not grouped.issuperset(word.stems)]
     telling = [word for word in single if not _is_small_talk(word.typed)]
     chosen = telling if telling or parts else single
     return list(dict.fromkeys(parts + [Wanted((word.query,)) for word in chosen]))

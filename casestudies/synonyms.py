@@ -1,5 +1,6 @@
 """The synonyms that staff manage, as search uses them."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,16 +15,38 @@ def any_of(queries: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Synonyms:
-    """A group of synonyms, as one of its terms calls for it: that term, the others, and a query for each of all."""
+class Term:
+    """A word or a phrase, the stems PostgreSQL makes of it in their order, and the query for it."""
 
-    typed: str
-    others: tuple[str, ...]
-    target: str
-    substitutes: tuple[str, ...]
-    lexemes: frozenset[str]
-    inside: str = ""  # the words of the term wherever they stand, each with its own synonyms
+    text: str
+    stems: tuple[str, ...]
+    query: str
+
+    @property
+    def says_more_than_its_stems(self) -> bool:
+        """Say whether a phrase loses its meaning with its common words: "did not work" becomes "work"."""
+        return " " in self.text.strip() and len(self.stems) < 2
+
+
+@dataclass(frozen=True)
+class Synonyms:
+    """A group of synonyms, as one of its terms calls for it: that term, and all of the group."""
+
+    typed: Term
+    terms: tuple[Term, ...]
+    target: str  # the query for the words of the term, wherever they stand
+    inside: str = ""  # the same, each word with its own synonyms
     is_asked_for: bool = True  # not behind a minus
+
+    @property
+    def lexemes(self) -> frozenset[str]:
+        """Give the stems of the term that calls."""
+        return frozenset(self.typed.stems)
+
+    @property
+    def substitutes(self) -> tuple[str, ...]:
+        """Give the queries of which any will do; those of phrases that their stems do not tell are left out."""
+        return tuple(dict.fromkeys(term.query for term in self.terms if not term.says_more_than_its_stems))
 
 
 def load_synonyms() -> list[Synonyms]:
@@ -31,19 +54,31 @@ def load_synonyms() -> list[Synonyms]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT terms, typed, target::text, tsvector_to_array(to_tsvector(%(config)s::regconfig, typed)), ARRAY(
-                SELECT phrase::text FROM unnest(terms) term, phraseto_tsquery(%(config)s::regconfig, term) phrase
-                WHERE numnode(phrase) > 0 ORDER BY term
+            WITH term AS (
+                SELECT id, is_typed, json_build_array(text, ARRAY(
+                    SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, text)) ORDER BY positions[1], lexeme
+                ), phraseto_tsquery(%(config)s::regconfig, text)::text) AS said,
+                    plainto_tsquery(%(config)s::regconfig, text)::text AS target
+                FROM casestudies_synonymgroup, LATERAL (
+                    SELECT text, false AS is_typed FROM unnest(terms) text
+                    UNION ALL
+                    SELECT text, true FROM unnest(CASE WHEN leads_here = '{}' THEN terms ELSE leads_here END) text
+                ) texts
+                WHERE is_active AND numnode(plainto_tsquery(%(config)s::regconfig, text)) > 0
             )
-            FROM casestudies_synonymgroup, unnest(CASE WHEN leads_here = '{}' THEN terms ELSE leads_here END) typed,
-                plainto_tsquery(%(config)s::regconfig, typed) target
-            WHERE is_active AND numnode(target) > 0
+            SELECT said::text, target,
+                (SELECT json_agg(other.said ORDER BY other.said->>0) FROM term other
+                    WHERE other.id = term.id AND NOT other.is_typed)::text
+            FROM term WHERE is_typed
             """,
             {"config": SEARCH_CONFIGURATION},
         )
         return [
-            Synonyms(
-                typed, tuple(term for term in terms if term != typed), target, tuple(substitutes), frozenset(lexemes)
-            )
-            for terms, typed, target, lexemes, substitutes in cursor.fetchall()
+            Synonyms(_term(json.loads(said)), tuple(map(_term, json.loads(terms or "[]"))), target)
+            for said, target, terms in cursor.fetchall()
         ]
+
+
+def _term(said: tuple[str, list[str], str]) -> Term:
+    text, stems, query = said
+    return Term(text, tuple(stems), query)

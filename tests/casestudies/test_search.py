@@ -73,6 +73,100 @@ def test_synonyms_hold_behind_a_minus_and_are_not_announced(client):
     assert (titles(page), notes(page)) == (["Dementia alone"], [])
 
 
+def test_a_minus_takes_away_no_synonym_of_what_is_asked_for(client):
+    SynonymGroup.objects.create(terms=["fall", "tumble"], leads_here=["slip"])
+    SynonymGroup.objects.create(terms=["medicine", "drug", "meds"])
+    make("Fewer falls")
+    make("Slips and falls")
+    make("A medicine")
+    make("A drug")
+    assert titles(find(client, "falls -slips")) == ["Fewer falls"]
+    page = find(client, "medicine -drug")
+    assert (titles(page), notes(page)) == (["A medicine"], ["Also searched for “meds”."])
+
+
+def test_a_phrase_that_its_stems_do_not_tell_needs_to_be_typed(client):
+    SynonymGroup.objects.create(terms=["no effect", "did not work"])
+    make("Staff at work")
+    make("It had no effect")
+    assert notes(find(client, "staff work")) == []
+    page = find(client, "it did not work")
+    assert notes(page) == ["Also searched for “no effect”."]
+
+
+def test_the_words_of_a_term_call_its_group_in_their_order(client):
+    SynonymGroup.objects.create(terms=["care home", "nursing home"])
+    for number in range(4):
+        make(f"Home visits after care {number}")
+    make("In a nursing home, visits")
+    page = find(client, "home visits after care")
+    assert (len(titles(page)), notes(page)) == (4, [])
+
+
+def test_a_phrase_in_quotes_is_meant_as_it_stands(client):
+    SynonymGroup.objects.create(terms=["care home", "nursing home"])
+    make("A care home")
+    make("A nursing home")
+    page = find(client, '"care home"')
+    assert (titles(page), notes(page)) == (["A care home"], [])
+
+
+def test_a_refused_phrase_is_refused_whole(client):
+    make("Medicines at home")
+    make("Medicines in a care home")
+    page = find(client, 'medicines -"care home"')
+    assert titles(page) == ["Medicines at home"]
+    assert [mark.get_text() for mark in page.select(".app-result mark")] == []
+
+
+def test_what_was_typed_is_not_announced_as_searched_for_too(client):
+    SynonymGroup.objects.create(terms=["fall", "slip", "trip"])
+    make("Falls")
+    assert notes(find(client, "falls slips")) == ["Also searched for “trip”."]
+
+
+@pytest.mark.parametrize("words", ["mattress", "bullying", "fever", "police", "sleep", "porter", "handling"])
+def test_an_english_word_is_not_respelled(client, words):
+    make("What matters: a building, fewer policies, seeping, posters and handing over")
+    page = find(client, words)
+    assert (titles(page), notes(page)) == ([], [])
+
+
+def test_a_spelling_that_only_a_draft_has_is_not_shown(client):
+    make("Hydration")
+    CaseStudyFactory(title="Hydratings")
+    assert notes(find(client, "hydratinsg")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("the of", "only common words, which are on every page"),
+        ("- -", "no words to search for"),
+        ("🏥", "no words to search for"),
+        ("<b>", "only common words, which are on every page"),
+    ],
+)
+def test_a_search_without_words_says_why_it_finds_nothing(client, words, reason):
+    make("One")
+    page = find(client, words)
+    assert text(page, "h1").startswith("0 case studies")
+    assert f"has {reason}." in text(page, ".app-note")
+
+
+def test_a_sign_in_a_summary_takes_nothing_away(client):
+    make(
+        "One",
+        summary="Fell from <5 in most wards. Zebrafish helped.",
+        challenge="",
+        approach="<p>A giraffe &amp; more.</p>",
+        outcome="",
+    )
+    extract = find(client, "zebrafish giraffe").select_one(".app-result__text")
+    assert " ".join(extract.get_text().split()) == "Fell from <5 in most wards. Zebrafish helped. A giraffe & more."
+    assert [mark.get_text() for mark in extract.select("mark")] == ["Zebrafish", "giraffe"]
+
+
 def test_synonyms_of_a_word_hold_inside_a_longer_term(client):
     SynonymGroup.objects.create(terms=["medicine", "medication"])
     SynonymGroup.objects.create(terms=["medication review", "SMR"])
@@ -102,13 +196,13 @@ def test_an_abbreviation_is_not_respelled(client):
 
 
 def test_did_you_mean_where_a_word_that_is_near_is_far_more_common(client):
-    make("An odd word: causality")
+    make("A misspelt word: casulty")
     for number in range(5):
         make(f"Casualty {number}")
     page = find(client, "causalty")
     assert text(page, "h1") == "5 case studies for “casualty”"
-    page = find(client, "causality")
-    assert titles(page) == ["An odd word: causality"]
+    page = find(client, "casulty")
+    assert titles(page) == ["A misspelt word: casulty"]
     assert notes(page) == ["Did you mean casualty?"]
     assert page.select_one(".app-search-note a")["href"] == f"{LIST}?q=casualty"
 
@@ -192,6 +286,17 @@ def test_an_empty_list_leads_to_the_themes_of_what_the_filters_keep(client):
     page = find(client, "xylophone", stage="pilot")
     links = {" ".join(item.get_text().split()): item.a["href"] for item in page.select(".app-empty li")}
     assert links["See the theme Falls (1 case study)"] == f"{LIST}?theme=falls&stage=pilot"
+
+
+def test_a_theme_that_fits_has_as_many_as_its_page(client):
+    falls, frailty = ThemeFactory(name="Falls", slug="falls"), ThemeFactory(name="Frailty", slug="frailty")
+    make("Both", themes=[falls, frailty])
+    make("Frailty alone", themes=[frailty])
+    page = find(client, "xylophone", theme="falls", stage="local")
+    (link,) = [link for link in page.select(".app-empty a") if link.get_text() == "See the theme Frailty"]
+    assert link["href"] == f"{LIST}?theme=frailty&stage=local"
+    assert len(titles(soup(client.get(link["href"])))) == 2
+    assert "See the theme Frailty (2 case studies)" in texts(page, ".app-empty li")
 
 
 def test_as_many_words_as_fit_can_be_searched_for(client):
