@@ -191,6 +191,7 @@ class CaseStudyFilter(filters.FilterSet):
         self.catalogue, now = read_catalogue()
         self.visible = self.catalogue.visible(now)
         self.unknown: list[str] = []
+        self.is_renamed = False  # whether a value is one that a theme or organisation had before
         self.facets = {name: self._facet(name, cleaned.get(name, [])) for name in self.FACETS}
 
     def leave(self, queryset: CaseStudyQuerySet, name: str, value: Any) -> CaseStudyQuerySet:
@@ -210,6 +211,11 @@ class CaseStudyFilter(filters.FilterSet):
         return "newest" if order == "relevance" and not self.search.has_meaning else order
 
     @property
+    def has_letters(self) -> bool:
+        """Say whether the search has a letter or digit at all."""
+        return any(character.isalnum() for character in self.words)
+
+    @property
     def natural_order(self) -> str:
         """Give the order of results nobody chose: best match for a search, else newest."""
         return "relevance" if self.search.has_meaning else "newest"
@@ -226,6 +232,9 @@ class CaseStudyFilter(filters.FilterSet):
     def _facet(self, name: str, chosen: list[str]) -> Facet:
         """Give what can be chosen, with what is, and set aside the values that name nothing."""
         facet = Facet(name, str(self.filters[name].label))
+        former = self.catalogue.former.get(name, {})
+        self.is_renamed = self.is_renamed or not former.keys().isdisjoint(chosen)
+        chosen = [former.get(value, value) for value in chosen]
         left = set(chosen)
         for term in self.catalogue.terms[name]:
             is_chosen = term.slug in left
@@ -343,19 +352,19 @@ class CaseStudyFilter(filters.FilterSet):
 
     def themes_that_fit(self) -> list[tuple[Option, int, str]]:
         """
-        Give the themes of what the search finds without the filters, or the filters without the search, most first.
+        Give the themes of what the search finds without the filters, or else the filters without the search.
 
-        Each with its number and the address of just these; for an empty list, so at most MOST_THEMES.
+        Each with its number and the address of just these, most first; for an empty list, so at most MOST_THEMES.
         """
-        others = dict.fromkeys((*self.FACETS, "from", "to"), None)
-        found = (
-            self.search.found if self.search.found else self._found(without="q") if self._sets.keys() - {"q"} else None
-        )
-        if found is None:
+        if self.search.found:
+            found, others = self.search.found, dict.fromkeys((*self.FACETS, "from", "to"), None)
+        elif self._sets.keys() - {"q", "theme"}:
+            kept = [keys for name, keys in self._sets.items() if name not in {"q", "theme"}]
+            found, others = BitMap.intersection(self.visible, *kept), {"q": None}
+        else:
             return []
-        kept = others if found is self.search.found else {"q": ""}
         counted = [
-            (option, number, self.url(**kept | {"theme": [option.value]}, sort=""))
+            (option, number, self.url(**others | {"theme": [option.value], "sort": None}))
             for option in self.facets["theme"].options
             if not option.chosen and (number := self.catalogue.count("theme", option.key, found))
         ]
@@ -433,5 +442,5 @@ def _quoted(words: str) -> str:
 
 
 def _with_the(region: str) -> str:
-    """Write a region as it stands in a sentence: the North West, but London and East of England."""
+    """Write a region as it stands in a sentence: the North West, but London."""
     return region if region == "London" else f"the {region}"

@@ -101,8 +101,13 @@ class CaseStudyListView(View):
         chosen.count_options()
         pages = Paginator(range(len(chosen.found)), PER_PAGE)
         page = pages.get_page(chosen.page_number)
-        if page.number != chosen.page_number:
-            return redirect(chosen.url(page=page.number if page.number > 1 else None))
+        # What is to be put right must be seen first.
+        if not chosen.form.errors:
+            address = chosen.url(page=page.number if page.number > 1 else None)
+            if chosen.is_renamed:
+                return redirect(address, permanent=True)
+            if page.number != chosen.page_number:
+                return redirect(address)
         found = chosen.results((page.number - 1) * PER_PAGE, PER_PAGE)
         return render(
             request,

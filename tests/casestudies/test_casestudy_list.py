@@ -58,7 +58,7 @@ def test_list_costs_the_same_at_any_length(client, django_assert_num_queries, co
         )  # fmt: skip
         ImpactFigureFactory(case_study=case_study)
     client.get(LIST)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         response = client.get(LIST, {"q": "falls", "theme": theme.slug})
     assert len(shown(response)) == count
 
@@ -177,6 +177,26 @@ def test_a_page_past_the_end_leads_to_the_last(client):
     assert client.get(LIST, {"page": "9"}).headers["Location"] == f"{LIST}?page=2"
     assert client.get(LIST, {"page": "2"}).status_code == 200
     assert client.get(LIST, {"page": "99999999999999999999"}).status_code == 200
+
+
+def test_an_address_with_a_former_name_leads_to_the_new_one(client):
+    theme, organisation = ThemeFactory(slug="falls"), OrganisationFactory(slug="trust")
+    make("One", themes=[theme], lead_organisation=organisation)
+    theme.slug, organisation.slug = "falls-prevention", "new-trust"
+    theme.save()
+    organisation.save()
+    response = client.get(LIST, {"theme": "falls", "organisation": "trust", "stage": "local"})
+    assert response.status_code == 301
+    assert response.headers["Location"] == f"{LIST}?theme=falls-prevention&stage=local&organisation=new-trust"
+    assert shown(client.get(response.headers["Location"])) == ["One"]
+
+
+def test_a_page_past_the_end_hides_no_error(client):
+    make("One")
+    response = client.get(LIST, {"from": "abc", "page": "9"})
+    assert response.status_code == 200
+    assert soup(response).select_one("#from")["value"] == "abc"
+    assert len(soup(response).select(".nhsuk-error-summary a[href='#from']")) == 1
 
 
 def test_nothing_found_says_what_to_leave_out(client):

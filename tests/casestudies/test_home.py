@@ -62,7 +62,7 @@ def test_home_costs_the_same_however_much_there_is(client, django_assert_num_que
     for case_study in CaseStudyFactory.create_batch(count, published=True, themes=[ThemeFactory()]):
         ImpactFigureFactory(case_study=case_study)
     ReportFactory.create_batch(count, published=True)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         assert client.get(HOME).status_code == 200
 
 

@@ -207,7 +207,7 @@ def test_it_costs_the_same_for_any_number(client, django_assert_num_queries, cou
         OrganisationNameFactory(organisation=organisation, name=f"Former falls {number}")
         make(f"Falls {number}", lead_organisation=organisation, partner_organisations=[organisation])
     ThemeFactory(name="Falls")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         assert len(suggested(client, "falls")) == 1 + 2 * count
     with django_assert_num_queries(0):
         suggested(client, "f")
