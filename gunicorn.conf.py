@@ -6,6 +6,7 @@ files, which go to memory: the root file system may be read-only.
 """
 
 import contextlib
+import gc
 import os
 from pathlib import Path
 
@@ -40,11 +41,16 @@ control_socket_disable = True  # a socket file that nothing here uses
 
 def post_worker_init(worker: object) -> None:
     """Read the index of all case studies before the first visitor waits for it; with many it takes a second or two."""
-    # Django is set up only now.
+    # Django is set up only now, if it is what is served.
+    from django.apps import apps  # noqa: PLC0415
     from django.db import DatabaseError, connections  # noqa: PLC0415
+
+    if not apps.ready:
+        return
 
     from casestudies.catalogue import read_catalogue  # noqa: PLC0415
 
     with contextlib.suppress(DatabaseError):  # a database that is away is no reason not to start
         read_catalogue()
     connections.close_all()
+    gc.freeze()  # what lives as long as the process is not looked through for what could be thrown away

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.utils.text import get_text_list
 
-from casestudies.models import SEARCH_CONFIGURATION, CaseStudy, InterventionType, Setting, Theme
+from casestudies.content_version import read_state
+from casestudies.models import SEARCH_CONFIGURATION, CaseStudy, InterventionType, Setting, Status, Theme
 from casestudies.search_reading import SMALL_TALK
 
 FEW = 200  # published case studies at most have what brings candidates
@@ -32,6 +33,7 @@ BY_WORDS = 100  # candidates are taken for the words that they share
 SCORED_WORDS = 4  # that two share count
 READ = 12  # candidates are read word by word
 ENOUGH_WORDS = 2  # shared make a relation where no theme does
+MOST_REMEMBERED = 2_000  # case studies, in each process; some kilobytes each
 MOST_THEMES, MOST_PLACES, MOST_INTRODUCED, MOST_WORDS = 2, 2, 2, 2  # are said in a reason
 # What it counts to share one of each.
 THEME, PLACE, ORGANISATION, INTRODUCED, WORD = 2.0, 1.0, 1.5, 0.5, 1.5
@@ -168,7 +170,28 @@ def related_to(case_study: CaseStudy, *, limit: int = 3) -> list[Related]:
     Find the published case studies that share most with one, nearest first; at most `limit`.
 
     A relation needs a shared theme, or telling words that both have; the rest says which is nearer.
+
+    To compare words is most of the work of a page, so each process remembers what it found while the content stays
+    as it is. What only staff see is compared anew each time: a draft changes without the content changing.
     """
+    global _remembered
+    state = read_state().key if case_study.status == Status.PUBLISHED else None
+    if state is None:
+        return _find_related(case_study, limit)
+    if _remembered[0] != state or len(_remembered[1]) >= MOST_REMEMBERED:
+        _remembered = (state, {})
+    found = _remembered[1]
+    key = (case_study.pk, limit)
+    if key not in found:
+        found[key] = _find_related(case_study, limit)
+    return found[key]
+
+
+# The state of the content, and what was found in it.
+_remembered: tuple[str, dict[tuple[int, int], list["Related"]]] = ("", {})
+
+
+def _find_related(case_study: CaseStudy, limit: int) -> list[Related]:
     own = _Words.of(case_study)
     telling = _telling_words(own, _words_in(case_study.lead_organisation.name))
     weights = {word.lexeme: word.weight for word in telling.values()}
