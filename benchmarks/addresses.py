@@ -40,9 +40,10 @@ def addresses(number: int) -> Addresses:
         ],
         "case study": [f"/case-studies/{record.slug}/" for record in public[:: max(1, len(public) // EACH)][:EACH]],
         "theme": [f"/themes/{theme.slug}/" for theme in generator.themes()],
+        # Somebody who types the second word of a title.
         "suggestion": [
-            f"/suggestions/?{urlencode({'q': word[: 3 + place % 3]})}"
-            for place, word in enumerate(rng.sample(common + middling, EACH))
+            f"/suggestions/?{urlencode({'q': ' '.join(record.title.split()[:2])[: 4 + place % 6]})}"
+            for place, record in enumerate(rng.sample(public, min(EACH, len(public))))
         ],
     }
 
