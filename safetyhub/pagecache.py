@@ -145,7 +145,8 @@ class PageCache:
     def __init__(self, application: Application) -> None:
         self.application = application
         self.release = release()
-        # Of what is kept: a Redis that others can write to must not be able to bring pages.
+        self.is_shared = settings.CACHES["default"]["BACKEND"].endswith(".RedisCache")
+        # Of what is kept there: a Redis that others can write to must not be able to bring pages.
         self.secret = hashlib.sha256(f"safetyhub.pagecache {settings.SECRET_KEY}".encode()).digest()
         self.states = StateReader()
         self.pause_until = 0.0
@@ -215,7 +216,9 @@ class PageCache:
         except (RedisError, OSError) as error:
             self._do_without(error)
             return None
-        signature, _, page = (stored or b"").partition(b"\n")
+        if stored is None:
+            return None
+        signature, _, page = stored.partition(b"\n")
         return page if hmac.compare_digest(signature, self._sign(key, page)) else None
 
     def _set(self, key: str, page: bytes) -> bool:
@@ -230,6 +233,9 @@ class PageCache:
         return True
 
     def _sign(self, key: str, page: bytes) -> bytes:
+        """Give the proof that a process of this site kept a page; in its own memory a process needs none."""
+        if not self.is_shared:
+            return b""
         return hmac.digest(self.secret, key.encode() + b"\n" + page, "sha256").hex().encode()
 
     def _do_without(self, error: Exception) -> None:
