@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
-from django.templatetags.static import static
+from django.templatetags import static as staticfiles
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateformat import format as format_date
@@ -29,6 +29,12 @@ def absolute(path: str) -> str:
 def url(name: str, *args: Any, **kwargs: Any) -> str:
     """Reverse a route by name, as `{% url %}` does in Django's own templates; a page asks for some twice a dozen."""
     return reverse(name, args=args, kwargs=kwargs)
+
+
+@lru_cache(maxsize=100)
+def static(path: str) -> str:
+    """Give the address of a static file, as `{% static %}` does; it stays as long as the process."""
+    return staticfiles.static(path)
 
 
 def day(value: Any) -> str:

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.middleware.gzip import re_accepts_gzip
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from isal import igzip
 
 LONGEST_QUERY = 16_384  # bytes; a search of 10,000 characters is answered by its form
 LONGEST_PATH = 1_000  # bytes; a slug has at most 100 characters
@@ -19,6 +22,8 @@ SHARED = {
     HTTPStatus.NOT_FOUND,
     HTTPStatus.GONE,
 }
+WORTH_COMPRESSING = 200  # bytes; less grows
+COMPRESSION = 2  # of 0 to 3; 3 takes three times as long for a hundredth
 MACHINES = {"/healthz", "/readyz"}  # they read the status, not a page
 
 
@@ -56,6 +61,35 @@ class CacheControl:
             and not response.cookies
         ):
             response.headers["Cache-Control"] = CACHE_CONTROL
+        return response
+
+
+class CompressPages:
+    """
+    Compress what is the same for everyone, some ten times as fast as zlib does and to about a tenth more bytes.
+
+    Pages for one person are left to Django's GZipMiddleware, which hides their length.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request."""
+        response = self.get_response(request)
+        if (
+            response.streaming
+            or len(response.content) < WORTH_COMPRESSING
+            or response.has_header("Content-Encoding")
+            or response.has_header("Vary")
+            or response.cookies
+        ):
+            return response
+        patch_vary_headers(response, ["Accept-Encoding"])
+        if re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")):
+            response.content = igzip.compress(response.content, COMPRESSION)
+            response.headers["Content-Encoding"] = "gzip"
+            response.headers["Content-Length"] = str(len(response.content))
         return response
 
 

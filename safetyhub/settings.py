@@ -197,8 +197,9 @@ MIDDLEWARE = [
     # Pages are text and shrink to a fifth. Nothing secret stands beside what a visitor types, and Django masks the
     # tokens of staff forms, so compression tells nobody anything (BREACH).
     "django.middleware.gzip.GZipMiddleware",
-    "safetyhub.middleware.ClearAnswers",
     "django.middleware.http.ConditionalGetMiddleware",
+    "safetyhub.middleware.CompressPages",
+    "safetyhub.middleware.ClearAnswers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
