@@ -8,12 +8,13 @@ and first takes in what has changed since. What is shown of a case study is alwa
 """
 
 import threading
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 from django.db import connection
@@ -110,13 +111,38 @@ class Catalogue:
     scheduled: dict[int, datetime] = field(default_factory=dict)
     terms: dict[str, list[Term]] = field(default_factory=dict)
     former: dict[str, dict[str, str]] = field(default_factory=dict)  # slugs that options had, with those they have
+    # What pages work out of this content again and again; thrown away with the catalogue when the content changes.
+    remembered: dict[Any, Any] = field(default_factory=dict)
 
     # --- Questions -----------------------------------------------------------------------------------------
 
     def visible(self, now: datetime) -> BitMap:
         """Give the case studies that visitors may see at a time (the database's, which publishes by its own clock)."""
-        hidden = [pk for pk, published_at in self.scheduled.items() if published_at > now]
-        return self.published - BitMap(hidden) if hidden else self.published
+        times, keys = self._still_to_come
+        appeared = bisect_right(times, now)
+        hidden = keys[appeared:]
+        return (
+            self._remember(("visible", appeared), lambda: self.published - BitMap(hidden))
+            if hidden
+            else self.published
+        )
+
+    @cached_property
+    def _still_to_come(self) -> tuple[list[datetime], list[int]]:
+        """Give the times of what is scheduled, and its keys, in their order."""
+        order = sorted((time, pk) for pk, time in self.scheduled.items())
+        return [time for time, _ in order], [pk for _, pk in order]
+
+    def in_use(self, name: str, visible: BitMap) -> list[Term]:
+        """Give the options of a filter that visitors may see a case study of."""
+        return list(compress(self.terms[name], self.counts_of_all(name, visible)))
+
+    def _remember[Found](self, key: Any, find: Callable[[], Found]) -> Found:
+        """Give what was found before, or find it now."""
+        if key not in self.remembered:
+            self.remembered[key] = find()
+        found: Found = self.remembered[key]
+        return found
 
     def with_any(self, name: str, keys: Iterable[int | str]) -> BitMap:
         """Give the case studies that have any of a filter's options."""
@@ -134,6 +160,16 @@ class Catalogue:
         """Count those of a set that have an option."""
         has = self.having.get((name, key))
         return has.intersection_cardinality(among) if has is not None else 0
+
+    def counts(self, name: str, terms: Iterable[Term], among: BitMap) -> list[int]:
+        """Count those of a set that have each of some options of a filter."""
+        having, none = self.having, BitMap()
+        return [having.get((name, term.key), none).intersection_cardinality(among) for term in terms]
+
+    def counts_of_all(self, name: str, visible: BitMap) -> list[int]:
+        """Count those that visitors may see of each option of a filter."""
+        # Of two sets that visitors saw one after the other, the later has more.
+        return self._remember(("counts", name, len(visible)), lambda: self.counts(name, self.terms[name], visible))
 
     def in_order(self, order: str, among: BitMap, offset: int = 0, limit: int | None = None) -> list[int]:
         """Give the keys of a set, newest first or by title, from an offset on."""

@@ -5,11 +5,12 @@ Several values of one filter widen it (OR), several filters narrow (AND). Nothin
 page: what cannot be understood is left out and named.
 """
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import urlencode
 
 import django_filters as filters
@@ -37,6 +38,15 @@ MOST_THEMES = 3  # that an empty list leads to
 SORTS = {"relevance": "Best match", "newest": "Newest first", "title": "Title, A to Z"}
 
 
+class Filter(filters.Filter):
+    """A filter that costs little to copy: a FilterSet copies all its filters for each request."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy the filter, with the same settings and field: nothing changes them, and each form copies the field."""
+        self.field  # noqa: B018  # made when it is first asked for
+        return copy(self)
+
+
 class SlugListField(forms.Field):
     """The values of a repeatable parameter: each once, in the order of the alphabet, without what is no slug."""
 
@@ -47,7 +57,7 @@ class SlugListField(forms.Field):
         return sorted(slug for slug in slugs if slug and len(slug) <= 100 and "\0" not in slug)[:MOST_VALUES]
 
 
-class SlugListFilter(filters.Filter):
+class SlugListFilter(Filter):
     """A filter that may be given several times."""
 
     field_class = SlugListField
@@ -64,7 +74,7 @@ class SearchField(forms.CharField):
         return " ".join("".join(" " if not c.isprintable() and c != "\0" else c for c in text).split())
 
 
-class SearchFilter(filters.CharFilter):
+class SearchFilter(Filter):
     """The words to search for."""
 
     field_class = SearchField
@@ -91,36 +101,21 @@ class SuggestionFilter(filters.FilterSet):
         return queryset
 
 
-class YearFilter(filters.Filter):
+class YearFilter(Filter):
     """A year, within what the database holds."""
 
     field_class = forms.IntegerField
 
 
-@dataclass(slots=True)
-class Option:
-    """One value of a filter: how it reads in a sentence, whether it is on, and how many results it would give."""
-
-    key: int | str  # of the catalogue
-    value: str
-    label: str
-    phrase: str
-    chosen: bool
-    count: int = 0
-
-
 @dataclass
 class Facet:
-    """A filter as the page shows it."""
+    """A filter as the page shows it: what can be chosen, what is, and how many results each would give."""
 
     name: str
     label: str
-    options: list[Option] = field(default_factory=list)
-
-    @property
-    def chosen(self) -> list[Option]:
-        """Give the options that are on."""
-        return [option for option in self.options if option.chosen]
+    terms: list[Term]
+    chosen: list[Term]
+    counts: list[int] = field(default_factory=list)  # of the terms, in their order
 
 
 @dataclass(frozen=True)
@@ -131,7 +126,7 @@ class Removal:
     label: str
     text: str
     url: str
-    option: Option | None = None
+    option: Term | None = None
 
 
 class CaseStudyFilter(filters.FilterSet):
@@ -229,31 +224,26 @@ class CaseStudyFilter(filters.FilterSet):
 
     # --- Options ---------------------------------------------------------------------------------------------
 
-    def _facet(self, name: str, chosen: list[str]) -> Facet:
+    def _facet(self, name: str, values: list[str]) -> Facet:
         """Give what can be chosen, with what is, and set aside the values that name nothing."""
-        facet = Facet(name, str(self.filters[name].label))
-        former = self.catalogue.former.get(name, {})
-        self.is_renamed = self.is_renamed or not former.keys().isdisjoint(chosen)
-        chosen = [former.get(value, value) for value in chosen]
-        left = set(chosen)
-        for term in self.catalogue.terms[name]:
-            is_chosen = term.slug in left
-            left.discard(term.slug)
-            # Of hundreds of organisations, those that have case studies.
-            if is_chosen or name != "organisation" or self.catalogue.count(name, term.key, self.visible):
-                facet.options.append(Option(term.key, term.slug, term.name, _phrase(name, term), is_chosen))
-        self.unknown += [f"{facet.label}: {value[:60]}" for value in chosen if value in left]
+        # Of hundreds of organisations, those that have case studies.
+        terms = self.catalogue.in_use(name, self.visible) if name == "organisation" else self.catalogue.terms[name]
+        facet = Facet(name, str(self.filters[name].label), terms, [])
+        if values:
+            former = self.catalogue.former.get(name, {})
+            self.is_renamed = self.is_renamed or not former.keys().isdisjoint(values)
+            current = {former.get(value, value) for value in values}
+            facet.chosen = [term for term in self.catalogue.terms[name] if term.slug in current]
+            if not all(term in terms for term in facet.chosen):
+                facet.terms = [term for term in self.catalogue.terms[name] if term in terms or term in facet.chosen]
+            known = {term.slug for term in facet.chosen}
+            self.unknown += [f"{facet.label}: {value[:60]}" for value in sorted(current - known)]
         return facet
-
-    def _values(self, name: str) -> list[str]:
-        return [option.value for option in self.facets[name].chosen]
 
     def count_options(self) -> None:
         """Put beside each option the number of results it would give with all other filters on."""
         for name, facet in self.facets.items():
-            among = self._found(without=name)
-            for option in facet.options:
-                option.count = self.catalogue.count(name, option.key, among)
+            facet.counts = self.catalogue.counts(name, facet.terms, self._found(without=name))
 
     # --- Filtering -------------------------------------------------------------------------------------------
 
@@ -266,7 +256,7 @@ class CaseStudyFilter(filters.FilterSet):
     def _sets(self) -> dict[str, BitMap]:
         """Give for each filter that is on the case studies it keeps."""
         sets = {
-            name: self.catalogue.with_any(name, [option.key for option in facet.chosen])
+            name: self.catalogue.with_any(name, [term.key for term in facet.chosen])
             for name, facet in self.facets.items()
             if facet.chosen
         }
@@ -283,14 +273,11 @@ class CaseStudyFilter(filters.FilterSet):
         sets = [keys for name, keys in self._sets.items() if name != without]
         return BitMap.intersection(self.visible, *sets, *([instead] if instead is not None else []))
 
-    def results(self, offset: int, limit: int) -> list[CaseStudy]:
-        """Give some of the results in the chosen order, with all that a card shows; what is not public any more is
-        not among them."""
+    def results(self, offset: int, limit: int) -> list[int]:
+        """Give the keys of some of the results, in the chosen order."""
         if self.order == "relevance":
-            keys = self.search.best_first(self.catalogue, self.found, offset, limit)
-        else:
-            keys = self.catalogue.in_order(self.order, self.found, offset, limit)
-        return in_this_order(keys, self.queryset.for_cards())
+            return self.search.best_first(self.catalogue, self.found, offset, limit)
+        return self.catalogue.in_order(self.order, self.found, offset, limit)
 
     # --- Words and addresses ---------------------------------------------------------------------------------
 
@@ -304,37 +291,35 @@ class CaseStudyFilter(filters.FilterSet):
         """Give how many filters are on, without the search."""
         return sum(len(facet.chosen) for facet in self.facets.values()) + sum(1 for year in self.years if year)
 
-    def parameters(self, **changes: Any) -> list[tuple[str, str]]:
-        """Give the parameters in their one canonical order, without what says nothing, with changes applied."""
-        values: dict[str, Any] = {
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        """Give the values of the parameters, in their one canonical order."""
+        return {
             "q": self.words,
-            **{name: self._values(name) for name in self.FACETS},
+            **{name: [term.slug for term in facet.chosen] for name, facet in self.facets.items()},
             "from": self.years[0],
             "to": self.years[1],
             "sort": "" if self.order == self.natural_order else self.order,
-        } | changes
-        pairs: list[tuple[str, str]] = []
-        for name, value in values.items():
-            if isinstance(value, list):
-                pairs += [(name, item) for item in sorted(value)]
-            elif value:
-                pairs.append((name, str(value)))
-        return pairs
+        }
 
     def url(self, **changes: Any) -> str:
-        """Give the address of the list as it is, with changes: `url(page=2)`, `url(theme=[])`."""
-        query = urlencode(self.parameters(**changes))
-        path = reverse("casestudies:casestudy_list")
-        return f"{path}?{query}" if query else path
+        """Give the canonical address of the list as it is, with changes: `url(page=2)`, `url(theme=[])`."""
+        said = {name: value for name, value in (self._values | changes).items() if value}
+        query = urlencode({name: sorted(v) if isinstance(v, list) else v for name, v in said.items()}, doseq=True)
+        return f"{self._path}?{query}" if query else self._path
 
-    @property
+    @cached_property
+    def _path(self) -> str:
+        return reverse("casestudies:casestudy_list")
+
+    @cached_property
     def removals(self) -> list[Removal]:
         """Give the filters that are on, each with the address without it."""
         found = [Removal("q", "Search", _quoted(self.words), self.url(q="", sort=""))] if self.words else []
         for name, facet in self.facets.items():
             for option in facet.chosen:
-                rest = [value for value in self._values(name) if value != option.value]
-                found.append(Removal(name, facet.label, option.label, self.url(**{name: rest}), option))
+                rest = [other.slug for other in facet.chosen if other is not option]
+                found.append(Removal(name, facet.label, option.name, self.url(**{name: rest}), option))
         for name, label, year in (("from", "First year", self.years[0]), ("to", "Last year", self.years[1])):
             if year:
                 found.append(Removal(name, label, str(year), self.url(**{name: None})))
@@ -350,7 +335,7 @@ class CaseStudyFilter(filters.FilterSet):
             ways.append((removal, len(self._found(without=removal.name, instead=instead))))
         return sorted(ways, key=lambda way: way[1], reverse=True)
 
-    def themes_that_fit(self) -> list[tuple[Option, int, str]]:
+    def themes_that_fit(self) -> list[tuple[Term, int, str]]:
         """
         Give the themes of what the search finds without the filters, or else the filters without the search.
 
@@ -364,9 +349,9 @@ class CaseStudyFilter(filters.FilterSet):
         else:
             return []
         counted = [
-            (option, number, self.url(**others | {"theme": [option.value], "sort": None}))
-            for option in self.facets["theme"].options
-            if not option.chosen and (number := self.catalogue.count("theme", option.key, found))
+            (theme, number, self.url(**others | {"theme": [theme.slug], "sort": None}))
+            for theme in self.facets["theme"].terms
+            if theme not in self.facets["theme"].chosen and (number := self.catalogue.count("theme", theme.key, found))
         ]
         return nlargest(MOST_THEMES, counted, key=itemgetter(1))
 
@@ -390,7 +375,7 @@ class CaseStudyFilter(filters.FilterSet):
         return " ".join(part for part in parts if part)
 
     def _phrase(self, name: str) -> str:
-        words = [option.phrase for option in self.facets[name].chosen]
+        words = [_phrase(name, term) for term in self.facets[name].chosen]
         if not words:
             return ""
         listed = get_text_list(words, "or")
@@ -415,12 +400,6 @@ class CaseStudyFilter(filters.FilterSet):
         if first and last:
             return f"in {first}" if first == last else f"from {first} to {last}"
         return f"since {first}" if first else f"up to {last}" if last else ""
-
-
-def in_this_order(keys: list[int], case_studies: CaseStudyQuerySet) -> list[CaseStudy]:
-    """Fetch the case studies of these keys, in their order; what is not among the case studies is left out."""
-    found = {case_study.pk: case_study for case_study in case_studies.filter(pk__in=keys)}
-    return [found[key] for key in keys if key in found]
 
 
 def _phrase(name: str, term: Term) -> str:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from casestudies.models import SEARCH_CONFIGURATION, CaseStudy
+from casestudies.models import SEARCH_CONFIGURATION
 from casestudies.search import Search
 
 # Private-use characters mark a hit until the text around it is escaped, so that content cannot bring markup along.
@@ -18,14 +18,14 @@ HEADLINE_OPTIONS = (
 SECTIONS = ("challenge", "approach", "outcome", "lessons", "getting_started", "keeping_it_going")
 
 
-def extracts(case_studies: Iterable[CaseStudy], search: Search) -> dict[int, SafeString]:
+def extracts(keys: Iterable[int], search: Search) -> dict[int, SafeString]:
     """
     Give for each case study the passages where a search's words stand, hits in `<mark>`, everything else escaped.
 
     The summary where it has all the words, else passages of the sections. One query however many case studies there
     are. A case study found only by its title or by a name has none.
     """
-    ids = [case_study.pk for case_study in case_studies]
+    ids = list(keys)
     if not ids:
         return {}
     with connection.cursor() as cursor:

@@ -19,11 +19,12 @@ from pyroaring import BitMap
 
 from casestudies import search
 from casestudies.catalogue import Catalogue, read_catalogue
-from casestudies.filters import CaseStudyFilter, SuggestionFilter, in_this_order
+from casestudies.filters import CaseStudyFilter, SuggestionFilter
 from casestudies.models import CaseStudy, CaseStudyQuerySet, ImpactFigure, Report, Resource, Theme
 from casestudies.related import related_to
 from casestudies.search_extracts import extracts
 from casestudies.suggestions import suggest
+from casestudies.written import written_cards, written_options, written_pages
 from partners.views import SluggedDetailView
 
 PER_PAGE = 20
@@ -109,18 +110,20 @@ class CaseStudyListView(View):
             if page.number != chosen.page_number:
                 return redirect(address)
         found = chosen.results((page.number - 1) * PER_PAGE, PER_PAGE)
+        passages = extracts(found, chosen.search) if chosen.search.has_meaning else {}
+        cards = written_cards(found, chosen.queryset, chosen.catalogue, level=2, extracts=passages)
         return render(
             request,
             "casestudies/casestudy_list.jinja",
             {
                 "filter": chosen,
                 "page": page,
-                "page_numbers": list(pages.get_elided_page_range(page.number, on_each_side=1, on_ends=1)),
-                "case_studies": found,
-                "extracts": extracts(found, chosen.search) if chosen.search.has_meaning else {},
+                "pages": written_pages(page, chosen.url()),
+                "cards": cards,
+                "options": {facet.name: written_options(facet, chosen.catalogue) for facet in chosen.facets.values()},
                 "sentence": chosen.sentence(pages.count),
-                "ways_on": chosen.ways_on() if not found else [],
-                "themes_that_fit": chosen.themes_that_fit() if not found else [],
+                "ways_on": chosen.ways_on() if not cards else [],
+                "themes_that_fit": chosen.themes_that_fit() if not cards else [],
             },
         )
 
@@ -271,7 +274,7 @@ class ThemeDetailView(SluggedDetailView[Theme]):
             theme.shared = catalogue.count("theme", theme.pk, about)
         return super().get_context_data(
             **kwargs,
-            case_studies=in_this_order(newest, CaseStudy.objects.published().for_cards()),
+            cards=written_cards(newest, CaseStudy.objects.published(), catalogue, level=3),
             number=len(about),
             # Equal ones keep the order of the themes.
             neighbours=sorted(filter(attrgetter("shared"), neighbours), key=attrgetter("shared"), reverse=True)[:6],

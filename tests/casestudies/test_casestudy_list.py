@@ -312,16 +312,17 @@ def test_counts_equal_counting_one_by_one(db, world):
     filtered.count_options()
     for name, facet in filtered.facets.items():
         others = [other for other in chosen if other != name and chosen[other]]
-        known = {other: {option.value for option in filtered.facets[other].chosen} for other in others}
+        known = {other: {term.slug for term in filtered.facets[other].chosen} for other in others}
         others = [other for other in others if known[other]]
         expected = {
-            option.value: sum(
-                option.value in has(study, name) and all(has(study, other) & known[other] for other in others)
+            term.slug: sum(
+                term.slug in has(study, name) and all(has(study, other) & known[other] for other in others)
                 for study in studies
             )
-            for option in facet.options
+            for term in facet.terms
         }
-        assert {option.value: option.count for option in facet.options} == expected, name
+        counted = zip(facet.terms, facet.counts, strict=True)
+        assert {term.slug: count for term, count in counted} == expected, name
 
 
 def _get(factory, slug, **kwargs):

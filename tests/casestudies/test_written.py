@@ -1,0 +1,170 @@
+"""What is written once for many pages is the page's own words again, whatever stands in it and whatever changes."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from casestudies import catalogue, written
+from casestudies.catalogue import Catalogue, read_catalogue
+from casestudies.models import CaseStudy
+from tests.factories import CaseStudyFactory, ImpactFigureFactory, OrganisationFactory, SettingFactory, ThemeFactory
+from tests.pages import soup, text, texts
+
+# Committed for real: what a transaction has written only itself is shown from a catalogue of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/case-studies/"
+
+
+@pytest.fixture(autouse=True)
+def _a_process_that_just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "_shared", catalogue._Shared())
+
+
+def list_page(query: str = "") -> Any:
+    return soup(Client().get(f"{LIST}{query}"))
+
+
+def queries_of(path: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert Client().get(path).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize("path", [LIST, "/themes/falls/"])
+def test_a_card_shows_every_change_at_once(path: str):
+    falls = ThemeFactory(name="Falls", slug="falls")
+    lead, setting = OrganisationFactory(name="One trust"), SettingFactory(name="Hospices")
+    case_study = CaseStudyFactory(
+        published=True, title="Fewer falls", themes=[falls], settings=[setting], lead_organisation=lead
+    )
+    figure = ImpactFigureFactory(case_study=case_study, label="falls in a year")
+
+    def card() -> str:
+        return text(soup(Client().get(path)), ".app-result")
+
+    assert {"Fewer falls", "One trust", "Hospices", "falls in a year"} == {
+        words for words in ("Fewer falls", "One trust", "Hospices", "falls in a year") if words in card()
+    }
+    changes: list[tuple[Model, str, str]] = [
+        (case_study, "title", "Fewer slips"),
+        (case_study, "summary", "Told anew."),
+        (lead, "name", "Another trust"),
+        (setting, "name", "Wards"),
+        (figure, "label", "falls in a month"),
+    ]
+    for changed, field, value in changes:
+        setattr(changed, field, value)
+        changed.save()
+        assert value in card(), field
+    figure.delete()
+    assert "falls in a month" not in card()
+
+
+def test_a_card_is_read_once_for_each_state_of_the_content():
+    CaseStudyFactory(published=True, themes=[ThemeFactory(slug="falls")])
+    assert queries_of(f"{LIST}?theme=falls") > 0  # the catalogue, and the card
+    assert queries_of(LIST) == 0
+    CaseStudyFactory(published=True)
+    assert queries_of(LIST) > 0
+
+
+def test_a_process_keeps_no_more_cards_than_it_may(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(written, "MOST_CARDS", 1)
+    first, second = (CaseStudyFactory(published=True, title=title) for title in ("First", "Second"))
+    queries_of(f"{LIST}?q=first")
+    for _ in range(2):
+        assert sorted(texts(list_page(), ".app-result__heading")) == ["First", "Second"]
+    assert [*read_catalogue()[0].remembered["cards", 2]] == [first.pk]
+    assert second.is_public()
+
+
+def test_the_passages_of_a_search_stand_in_a_card_that_was_written_before():
+    CaseStudyFactory(published=True, title="A project", summary="Everyone drank more water.")
+    assert text(list_page(), ".app-result__text") == "Everyone drank more water."
+    assert str(list_page("?q=water").select_one(".app-result__text mark")) == "<mark>water</mark>"
+    assert text(list_page(), ".app-result__text") == "Everyone drank more water."
+    assert not list_page().select("mark")
+
+
+@pytest.mark.parametrize("words", ["<place>", "<first> & <other>", "&lt;place&gt;", "{0} %s \\1", "\ue000"])
+def test_no_text_is_taken_for_a_place_to_be_filled(words: str):
+    theme = ThemeFactory(name=f"Theme {words}", slug="odd")
+    organisation = OrganisationFactory(name=f"Trust {words}", slug="trust")
+    for number in range(21):
+        CaseStudyFactory(
+            published=True,
+            title=f"{number} {words}",
+            summary=f"Summary {words} of water.",
+            themes=[theme],
+            lead_organisation=organisation,
+        )
+    for query in ("", "?theme=odd&organisation=trust", f"?q=water+{words.replace('&', '%26')}"):
+        page = list_page(query)
+        assert texts(page, ".app-result__heading")[0].endswith(f" {words}")
+        assert all(f"Trust {words}" in facts for facts in texts(page, ".app-result__facts"))
+        assert texts(page, 'label[for="theme-odd"]') == [f"Theme {words} 21 results"]
+        assert texts(page, 'label[for="organisation-trust"]') == [f"Trust {words} 21 results"]
+        (following,) = page.select('a[rel="next"]')
+        assert re.fullmatch(r"/case-studies/\?(\S+&)?page=2", following["href"])
+        if "q=" not in query:
+            assert texts(page, ".app-result__text")[0] == f"Summary {words} of water."
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_an_option_says_how_many_results_it_gives(number: int):
+    theme, _ = ThemeFactory(name="Falls", slug="falls"), CaseStudyFactory(published=True)
+    for _ in range(number):
+        CaseStudyFactory(published=True, themes=[theme])
+    for query in ("", "?theme=falls"):
+        page = list_page(query)
+        assert texts(page, 'label[for="theme-falls"]') == [f"Falls {number} result{'s' * (number != 1)}"]
+        assert page.select_one("#theme-falls").has_attr("checked") == bool(query)
+        assert bool(page.select(".app-option--none #theme-falls")) == (number == 0)
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_the_links_to_pages_keep_what_was_chosen(number: int):
+    CaseStudyFactory.create_batch(61, published=True, result="worked")
+    page = list_page(f"?result=worked&q=case&page={number}")
+    before = [link["href"] for link in page.select('a[rel="prev"]')]
+    assert before == [f"/case-studies/?q=case&result=worked&page={number - 1}"]
+    assert [link["href"] for link in page.select('a[rel="next"]')] == (
+        ["/case-studies/?q=case&result=worked&page=4"] if number == 3 else []
+    )
+    assert page.select('.nhsuk-pagination__item a[aria-label="Page 1"]')[0]["href"] == (
+        "/case-studies/?q=case&result=worked"
+    )
+    (current,) = page.select('[aria-current="page"].nhsuk-pagination__link')
+    assert " ".join(current.get_text().split()) == str(number)
+
+
+@given(st.lists(st.integers(-5, 5), max_size=8), st.integers(-6, 6))
+def test_what_is_scheduled_is_visible_from_its_time_on(hours: list[int], asked: int):
+    start = timezone.now()
+    scheduled = {pk: start + timedelta(hours=hour) for pk, hour in enumerate(hours)}
+    kept = Catalogue(published=BitMap([*scheduled, 100]), scheduled=scheduled)
+    for hour in (asked, asked - 3, asked):
+        now = start + timedelta(hours=hour)
+        assert set(kept.visible(now)) == {100, *(pk for pk, time in scheduled.items() if time <= now)}
+
+
+def test_a_scheduled_case_study_appears_without_a_change():
+    organisation = OrganisationFactory(name="Late trust")
+    CaseStudyFactory(published=True)
+    late = CaseStudyFactory(published=True, lead_organisation=organisation)
+    CaseStudy.objects.filter(pk=late.pk).update(published_at=timezone.now() + timedelta(days=1))
+    kept, now = read_catalogue()
+    assert [term.name for term in kept.in_use("organisation", kept.visible(now))].count("Late trust") == 0
+    then = kept.visible(now + timedelta(days=2))
+    assert [term.name for term in kept.in_use("organisation", then)].count("Late trust") == 1
+    assert [term.name for term in kept.in_use("organisation", kept.visible(now))].count("Late trust") == 0
