@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 
 from casestudies.actions import reachable_contacts
@@ -46,6 +46,7 @@ from casestudies.staff_publishing import (
 )
 from casestudies.views import casestudy_context
 from casestudies.views_reports import report_context
+from casestudies.whole import any_case_study
 from partners.limits import organisations_of
 from partners.models import Contact
 
@@ -278,7 +279,10 @@ class CaseStudyAdmin(PublishingAdmin):
         return WithdrawCaseStudyForm(data) if step.name == "withdraw" else super().step_form(step, data)
 
     def preview_context(self, record: CaseStudy) -> dict[str, Any]:
-        return casestudy_context(CaseStudy.objects.for_page().get(pk=record.pk))
+        case_study = any_case_study(record.pk)
+        if case_study is None:
+            raise Http404("Somebody has just deleted it.")
+        return casestudy_context(case_study)
 
 
 class ReportSectionInline(PartInline, admin.TabularInline[ReportSection, Report]):

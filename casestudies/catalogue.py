@@ -122,7 +122,7 @@ class Catalogue:
         appeared = bisect_right(times, now)
         hidden = keys[appeared:]
         return (
-            self._remember(("visible", appeared), lambda: self.published - BitMap(hidden))
+            self.remember(("visible", appeared), lambda: self.published - BitMap(hidden))
             if hidden
             else self.published
         )
@@ -137,8 +137,8 @@ class Catalogue:
         """Give the options of a filter that visitors may see a case study of."""
         return list(compress(self.terms[name], self.counts_of_all(name, visible)))
 
-    def _remember[Found](self, key: Any, find: Callable[[], Found]) -> Found:
-        """Give what was found before, or find it now."""
+    def remember[Found](self, key: Any, find: Callable[[], Found]) -> Found:
+        """Give what was found before in this content, or find it now; the key says what, and of which case studies."""
         if key not in self.remembered:
             self.remembered[key] = find()
         found: Found = self.remembered[key]
@@ -169,7 +169,7 @@ class Catalogue:
     def counts_of_all(self, name: str, visible: BitMap) -> list[int]:
         """Count those that visitors may see of each option of a filter."""
         # Of two sets that visitors saw one after the other, the later has more.
-        return self._remember(("counts", name, len(visible)), lambda: self.counts(name, self.terms[name], visible))
+        return self.remember(("counts", name, len(visible)), lambda: self.counts(name, self.terms[name], visible))
 
     def in_order(self, order: str, among: BitMap, offset: int = 0, limit: int | None = None) -> list[int]:
         """Give the keys of a set, newest first or by title, from an offset on."""

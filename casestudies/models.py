@@ -204,17 +204,6 @@ class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
             .defer(*SEARCH_COLUMNS, "editor_note")
         )
 
-    def for_page(self) -> "CaseStudyQuerySet":
-        """Fetch all that a case study's own page shows."""
-        return (
-            self.select_related("lead_organisation", "successor")
-            .prefetch_related(
-                "themes", "settings", "partner_organisations", "impact_figures__source", "resources", "sources",
-                "case_study_contacts__contact__organisation",
-            )
-            .defer(*SEARCH_COLUMNS, "editor_note")
-        )  # fmt: skip
-
 
 class CaseStudy(Publishable, Slugged):
     """One project told in sections."""
@@ -308,6 +297,7 @@ class CaseStudy(Publishable, Slugged):
     )  # fmt: skip
 
     former_slug_model: ClassVar[type[FormerSlug]]
+    published_reports: list["Report"]  # that tell of it; only of one that casestudies.whole has read
 
     objects = CaseStudyQuerySet.as_manager()
 

@@ -24,6 +24,7 @@ from casestudies.models import CaseStudy, CaseStudyQuerySet, ImpactFigure, Repor
 from casestudies.related import related_to
 from casestudies.search_extracts import extracts
 from casestudies.suggestions import suggest
+from casestudies.whole import published_case_study
 from casestudies.written import written_cards, written_options, written_pages
 from partners.views import SluggedDetailView
 
@@ -72,7 +73,11 @@ class HomeView(TemplateView):
         return super().get_context_data(
             **kwargs,
             themes=themes_with_counts(catalogue, visible),
-            featured=told_by_one_figure(CaseStudy.objects.published()),
+            featured=catalogue.remember(
+                # Of two sets that visitors saw one after the other, the later has more.
+                ("featured", len(visible)),
+                lambda: told_by_one_figure(CaseStudy.objects.published()),
+            ),
             reports=Report.objects.published().select_related("publisher")[:REPORTS_ON_HOME],
             case_study_count=len(visible),
             organisation_count=sum(catalogue.count("organisation", term.key, visible) > 0 for term in organisations),
@@ -139,7 +144,7 @@ def suggestions(request: HttpRequest) -> JsonResponse:
 
 
 def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:
-    """Give what the page of a case study shows; the admin's preview of a draft uses it too."""
+    """Give what the page of a whole case study shows; the admin's preview of a draft uses it too."""
     figures = list(case_study.impact_figures.all())
     sections = [
         ("challenge", "The challenge", case_study.challenge),
@@ -156,7 +161,7 @@ def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:
         "reach": [figure for figure in figures if figure.kind == "reach"],
         "sections": [section for section in sections if section[2]],
         "contacts": [link for link in case_study.case_study_contacts.all() if link.contact.left_on is None],
-        "reports": Report.objects.published().filter(entries__case_study=case_study),
+        "reports": case_study.published_reports,
         "related": related_to(case_study),
         "structured": structured_data(case_study),
     }
@@ -168,7 +173,13 @@ class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
     template_name = "casestudies/casestudy_detail.jinja"
 
     def get_queryset(self) -> QuerySet[CaseStudy]:
-        return CaseStudy.objects.published().for_page()
+        return CaseStudy.objects.published()
+
+    def get_object(self, queryset: QuerySet[CaseStudy] | None = None) -> CaseStudy:
+        case_study = published_case_study(self.kwargs["slug"])
+        if case_study is None:
+            raise Http404("No published case study has this address.")
+        return case_study
 
     def get_addressable(self) -> QuerySet[CaseStudy]:
         return CaseStudy.objects.published() | CaseStudy.objects.withdrawn()
