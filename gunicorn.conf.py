@@ -9,8 +9,12 @@ import contextlib
 import gc
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gunicorn.http.message
+
+if TYPE_CHECKING:
+    from gunicorn.workers.base import Worker
 
 bind = f"0.0.0.0:{os.environ.get('PORT') or 8000}"
 
@@ -22,7 +26,9 @@ threads = 4
 
 timeout = 30  # seconds until a process that does not answer is replaced
 graceful_timeout = 20  # seconds that running requests have at a stop
-keepalive = 5  # seconds
+# A connection that is kept stays with one process: a few that come at once often all land on one, and the other
+# idles. Closed each time, whoever is free takes the next, and no proxy sends a request into a connection just closing.
+keepalive = 0
 
 # A 10,000-character search in any script reaches Django, which answers it in the site's own look. gunicorn
 # knows only up to 8190 bytes or no limit at all; without one, a single visitor could fill the memory.
@@ -39,18 +45,17 @@ accesslog = None  # the proxy in front keeps it; --access-logfile - turns it on
 control_socket_disable = True  # a socket file that nothing here uses
 
 
-def post_worker_init(worker: object) -> None:
-    """Read the index of all case studies before the first visitor waits for it; with many it takes a second or two."""
+def post_worker_init(worker: "Worker") -> None:
+    """Make the process ready before the first visitor waits for it; with many case studies it takes two seconds."""
     # Django is set up only now, if it is what is served.
     from django.apps import apps  # noqa: PLC0415
-    from django.db import DatabaseError, connections  # noqa: PLC0415
+    from django.db import DatabaseError  # noqa: PLC0415
 
     if not apps.ready:
         return
 
-    from casestudies.catalogue import read_catalogue  # noqa: PLC0415
+    from safetyhub.warm_up import warm_up  # noqa: PLC0415
 
     with contextlib.suppress(DatabaseError):  # a database that is away is no reason not to start
-        read_catalogue()
-    connections.close_all()
+        warm_up(worker.wsgi)
     gc.freeze()  # what lives as long as the process is not looked through for what could be thrown away

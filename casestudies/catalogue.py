@@ -122,9 +122,7 @@ class Catalogue:
         appeared = bisect_right(times, now)
         hidden = keys[appeared:]
         return (
-            self.remember(("visible", appeared), lambda: self.published - BitMap(hidden))
-            if hidden
-            else self.published
+            self.remember(("visible", appeared), lambda: self.published - BitMap(hidden)) if hidden else self.published
         )
 
     @cached_property

@@ -105,8 +105,8 @@ def _read(condition: str, value: str | int) -> CaseStudy | None:
     case_study = CaseStudy.from_db("default", [field.attname for field in FIELDS], own)
     case_study.lead_organisation = _record(Organisation, json.loads(lead))
     case_study.published_reports = [Report(**json.loads(report)) for report in reports]
-    case_study._prefetched_objects_cache = {}
     found: dict[str, list[Any]] = {}
+    kept = vars(case_study)["_prefetched_objects_cache"] = {}
     for (name, model), rows in zip(PARTS.items(), parts, strict=True):
         read = [json.loads(each, parse_float=Decimal) for each in rows]
         records = found[name] = [_record(model, each) for each in read]
@@ -116,7 +116,7 @@ def _read(condition: str, value: str | int) -> CaseStudy | None:
                 link.contact.organisation = _record(Organisation, each["employer"])
         asked = model._default_manager.all()
         asked._result_cache = records
-        case_study._prefetched_objects_cache[name] = asked
+        kept[name] = asked
     sources = {source.pk: source for source in found["sources"]}
     for figure in found["impact_figures"]:
         figure.source = sources[figure.source_id]
@@ -129,5 +129,5 @@ def _record(model: type[Model], columns: dict[str, Any]) -> Any:
     """Make a record of its columns as JSON has them: dates are texts, and the order is any."""
     fields = model._meta.concrete_fields
     return model.from_db(
-        "default", [field.attname for field in fields], [field.to_python(columns[field.column]) for field in fields]
+        "default", [field.attname for field in fields], [field.to_python(columns[field.attname]) for field in fields]
     )

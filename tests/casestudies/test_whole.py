@@ -83,14 +83,14 @@ def test_everything_is_as_the_orm_reads_it(full: CaseStudy, django_assert_num_qu
         ] == [(columns(contact), columns(organisation)) for contact, organisation in links]
         owners = [part.case_study for name in ("sources", "resources") for part in getattr(whole, name).all()]
         assert all(owner is whole for owner in owners)
-        assert [str(figure.value) for figure in whole.impact_figures.all()] == ["12.50"] * 3
+        assert [str(figure.value) for figure in whole.impact_figures.all()] == ["12.500"] * 3  # as it is stored
         assert [resource.file.name for resource in whole.resources.all()] == ["resources/tool.pdf"] * 3
 
 
 def test_every_relation_is_read():
     """A new part of a case study belongs into the query, or into the list of what its page does not show."""
     relations = {
-        field.get_accessor_name() if field.auto_created else field.name  # type: ignore[union-attr]
+        field.get_accessor_name() if field.auto_created else field.name
         for field in CaseStudy._meta.get_fields()
         if field.is_relation and (field.many_to_many or field.one_to_many)
     }
