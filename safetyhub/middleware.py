@@ -87,7 +87,7 @@ class CompressPages:
             return response
         patch_vary_headers(response, ["Accept-Encoding"])
         if re_accepts_gzip.search(request.headers.get("Accept-Encoding", "")):
-            response.content = igzip.compress(response.content, COMPRESSION)
+            response.content = igzip.compress(response.content, COMPRESSION, mtime=0)
             response.headers["Content-Encoding"] = "gzip"
             response.headers["Content-Length"] = str(len(response.content))
         return response
