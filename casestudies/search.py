@@ -89,12 +89,12 @@ def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
     reading = read(asked, catalogue.synonyms)
     if reading is None:
         return Search(typed)
-    found, matches = _find(reading, visible)
+    found, matches = _find(reading, catalogue, visible)
     corrected = suggestion = ""
     if not found and (other := respell(asked, catalogue, visible)):
         other_reading = read(other, catalogue.synonyms)
         if other_reading is not None:
-            other_found, other_matches = _find(other_reading, visible)
+            other_found, other_matches = _find(other_reading, catalogue, visible)
             if other_found or (other_reading.is_plain and len(other_reading.parts) > 1):
                 corrected, reading, found, matches = other, other_reading, other_found, other_matches
     elif len(found) < FEW:
@@ -102,7 +102,7 @@ def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
     parts = _telling(reading, matches, visible)
     is_widened = reading.is_plain and len(found) < FEW and len(reading.parts) + len(reading.words) > 1
     if is_widened:
-        words = find([word.queries for word in reading.words])
+        words = find([word.queries for word in reading.words], catalogue)
         parts += tuple(_weighed(reading.words, words, visible))
         # In a title, a summary or a name, where a word says what a case study is about.
         found |= BitMap.union(*(part.head for part in matches + words)) & visible
@@ -119,13 +119,13 @@ def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
     )
 
 
-def _find(reading: Reading, visible: BitMap) -> tuple[BitMap, list[Matches]]:
+def _find(reading: Reading, catalogue: Catalogue, visible: BitMap) -> tuple[BitMap, list[Matches]]:
     """Find what a search asks for, and what has each of its parts."""
     wanted = [part.queries + part.loose for part in reading.parts]
     if reading.is_plain:
-        matches = find(wanted)
+        matches = find(wanted, catalogue)
         return BitMap.intersection(visible, *(part.anywhere for part in matches)), matches
-    whole, *matches = find([(reading.query,), *wanted])
+    whole, *matches = find([(reading.query,), *wanted], catalogue)
     return whole.anywhere & visible, matches
 
 

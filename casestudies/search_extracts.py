@@ -1,6 +1,7 @@
 """The passages of a case study where the words of a search stand, marked."""
 
 import html
+import re
 from collections.abc import Iterable
 
 from django.db import connection
@@ -15,6 +16,8 @@ HIT_START, HIT_END = "\ue000", "\ue001"
 HEADLINE_OPTIONS = (
     f"StartSel={HIT_START}, StopSel={HIT_END}, MaxFragments=2, MaxWords=22, MinWords=8, FragmentDelimiter=' … '"
 )
+LEXEME = re.compile(r"'((?:[^']|'')+)'")  # in a query as PostgreSQL writes it
+NO_LETTER = re.compile(r"[^\w]|_")
 SECTIONS = ("challenge", "approach", "outcome", "lessons", "getting_started", "keeping_it_going")
 
 
@@ -36,8 +39,12 @@ def extracts(keys: Iterable[int], search: Search) -> dict[int, SafeString]:
                 -- As the sections have it: what is no markup in the summary must not be taken for some.
                 SELECT replace(replace(replace(summary, '&', '&amp;'), '<', '&lt;'), '>', '&gt;') AS plain
             ) summarised, LATERAL (
+                SELECT string_agg(section, ' ' ORDER BY place) AS whole,
+                    string_agg(section, ' ' ORDER BY place) FILTER (WHERE section ~* %(beginnings)s) AS telling
+                FROM unnest(ARRAY[{", ".join(SECTIONS)}]) WITH ORDINALITY AS told (section, place)
+            ) sections, LATERAL (
                 SELECT CASE WHEN to_tsvector(%(config)s::regconfig, summary) @@ %(all)s::tsquery THEN plain
-                    ELSE plain || ' ' || regexp_replace(concat_ws(' ', {", ".join(SECTIONS)}), '<[^>]*>', ' ', 'g')
+                    ELSE plain || ' ' || regexp_replace(COALESCE(telling, whole), '<[^>]*>', ' ', 'g')
                     END AS body
                 OFFSET 0
             ) chosen
@@ -49,9 +56,25 @@ def extracts(keys: Iterable[int], search: Search) -> dict[int, SafeString]:
                 "all": search.query,
                 "any": search.anything,
                 "options": HEADLINE_OPTIONS,
+                "beginnings": _beginnings(search.anything),
             },
         )
         return {pk: _marked(headline, body) for pk, body, headline in cursor.fetchall() if HIT_START in headline}
+
+
+def _beginnings(query: str) -> str:
+    """
+    Give a regular expression that finds, but for rare forms, the sections that a query's words stand in.
+
+    To look for words in their forms takes PostgreSQL far longer than for how they begin.
+    """
+    # A stem begins its words, but for an i that was a y: "therapi" of "therapy".
+    stems = sorted({lexeme.rstrip("i") for lexeme in LEXEME.findall(query)})
+    return rf"\m({'|'.join(NO_LETTER.sub(_escaped, stem) for stem in stems)})"
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return f"\\{character[0]}"
 
 
 def _marked(headline: str, body: str) -> SafeString:

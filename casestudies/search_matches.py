@@ -12,6 +12,7 @@ from operator import itemgetter
 from django.db import connection
 from pyroaring import BitMap
 
+from casestudies.catalogue import Catalogue
 from casestudies.synonyms import any_of
 
 # What it counts that a word stands in a section, among the partners, in the summary or a name, in the title; and
@@ -23,6 +24,7 @@ MOST_RANKED_PARTS = 40
 # Where a search finds more than this, those whose words stand in the best places are ranked in full, and the rest
 # follow by those places: to weigh a whole text takes PostgreSQL far longer than to know that it has a word.
 MOST_RANKED = 200
+MOST_KNOWN = 500  # words whose matches a process keeps; each some kilobytes, with 100,000 case studies up to 40
 MOST_TIERED_PARTS = 4  # whose places tell a tier apart; four places to the power of this many tiers at the most
 
 PHRASE = re.compile(r"<->|<\d+>")  # words side by side, or so many words apart
@@ -73,13 +75,30 @@ class Part:
     matches: Matches | None = None  # of a part that only speaks for a better match
 
 
-def find(parts: Sequence[Sequence[str]]) -> list[Matches]:
+def find(parts: Sequence[Sequence[str]], catalogue: Catalogue) -> list[Matches]:
     """
     Find what matches any of the queries of each part, among the published, those scheduled included.
 
+    Whoever narrows a search or turns its pages asks for the same words again: what they find is remembered with the
+    catalogue of the content.
+    """
+    known: dict[tuple[str, ...], Matches] = catalogue.remembered.setdefault("matches", {})
+    asked = [tuple(part) for part in parts]
+    found = {part: known[part] for part in asked if part in known}
+    if missing := [part for part in dict.fromkeys(asked) if part not in found]:
+        found |= zip(missing, _find_parts(missing), strict=True)
+        if len(known) + len(missing) > MOST_KNOWN:
+            known.clear()
+        known.update(found)
+    return [found[part] for part in asked]
+
+
+def _find_parts(parts: Sequence[Sequence[str]]) -> list[Matches]:
+    """
+    Ask for phrases last, and of those case studies alone which have their words and were not found already.
+
     An index knows which words a text has, not whether they stand side by side: for that PostgreSQL reads the text,
-    and those of all rows on the same page of the table. So phrases are asked for last, and of those case studies
-    alone which have their words and were not found already.
+    and those of all rows on the same page of the table.
     """
     plain = [any_of(query for query in part if not _is_phrase(query)) for part in parts]
     phrases = [any_of(query for query in part if _is_phrase(query)) for part in parts]

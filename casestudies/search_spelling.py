@@ -98,5 +98,6 @@ def _find(
         )
         queries = {word: (query, *catalogue.synonym_words.get(word, ())) for word, query in cursor.fetchall()}
     return {
-        word: matches.anywhere & visible for word, matches in zip(queries, find(list(queries.values())), strict=True)
+        word: matches.anywhere & visible
+        for word, matches in zip(queries, find(list(queries.values()), catalogue), strict=True)
     }

@@ -21,10 +21,10 @@ def site(transactional_db: None, tmp_path: Path) -> Iterator[str]:
 
 
 def break_connections() -> int:
-    """End every connection of the site to its database, as a restart of PostgreSQL does; says how many."""
+    """End every connection of the site to its database, as a restart of PostgreSQL does, and wait; says how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
             [connection.settings_dict["NAME"], connection.connection.info.backend_pid],
         )
         (number,) = cursor.fetchone()

@@ -805,10 +805,10 @@ def test_without_redis_pages_are_made(content: Path, tmp_path: Path, fail: Calla
 
 
 def break_connections() -> int:
-    """End the connections of web processes to the database, as a restart of PostgreSQL does; says how many."""
+    """End all connections to the database, as a restart of PostgreSQL does, and wait until they are; says how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         return int(cursor.fetchone()[0])

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from casestudies import catalogue, written
+from casestudies import catalogue, search_matches, written
 from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import CaseStudy
 from tests.factories import CaseStudyFactory, ImpactFigureFactory, OrganisationFactory, SettingFactory, ThemeFactory
@@ -94,6 +94,24 @@ def test_the_passages_of_a_search_stand_in_a_card_that_was_written_before():
     assert str(list_page("?q=water").select_one(".app-result__text mark")) == "<mark>water</mark>"
     assert text(list_page(), ".app-result__text") == "Everyone drank more water."
     assert not list_page().select("mark")
+
+
+def test_what_words_find_is_remembered_until_the_content_changes(monkeypatch: pytest.MonkeyPatch):
+    falls = CaseStudyFactory(published=True, title="Falls at night", result="worked")
+    CaseStudyFactory(published=True, title="Falls by day", result="mixed")
+    asked = queries_of(f"{LIST}?q=falls")
+    assert queries_of(f"{LIST}?q=falls&result=worked") < asked
+    found = texts(list_page("?q=falls&result=worked"), ".app-result__heading")
+    assert found == ["Falls at night"]
+    falls.title = "Slips at night"
+    falls.save()
+    assert texts(list_page("?q=slips"), ".app-result__heading") == ["Slips at night"]
+    CaseStudyFactory(published=True, title="Falls at noon", result="worked")
+    assert texts(list_page("?q=falls+-night&sort=title"), ".app-result__heading") == ["Falls at noon", "Falls by day"]
+    monkeypatch.setattr(search_matches, "MOST_KNOWN", 2)
+    for word in ("noon", "night", "day", "noon"):
+        assert len(texts(list_page(f"?q={word}"), ".app-result__heading")) == 1
+        assert len(read_catalogue()[0].remembered["matches"]) <= 2
 
 
 @pytest.mark.parametrize("words", ["<place>", "<first> & <other>", "&lt;place&gt;", "{0} %s \\1", "\ue000"])
