@@ -23,6 +23,7 @@ from casestudies.synonyms import any_of
 # With fewer results than this, words are left out one by one, and a spelling may be suggested.
 FEW = 4
 MOST_WORDS = 32  # are read of a search; each costs a query or two
+MOST_SEARCHES, MOST_RANKINGS = 500, 20  # that a process remembers, and that each of them remembers
 LONGEST = 2_000  # milliseconds, for one query of a search
 LOOSE_WEIGHT = 0.3  # of the words of a term that stand apart
 CLOSER_WEIGHT = 0.2  # of a word as it was typed, beside its synonyms; and of two words side by side
@@ -41,6 +42,7 @@ class Search:
     is_shortened: bool = False  # whether there were more words than are read
     corrected: str = ""  # the words that were searched for instead, as nothing has those typed
     suggestion: str = ""  # what may have been meant
+    ranked: dict[tuple[int, ...], list[int]] = field(default_factory=dict, compare=False)  # best match first
 
     @property
     def anything(self) -> str:
@@ -66,8 +68,18 @@ class Search:
             taken = MOST_RANKED - len(first)
             first += keys[:taken]
             rest += keys[taken:]
-        ranked = rank(self.parts, first) if offset < len(first) else first
+        ranked = self._rank(tuple(first)) if offset < len(first) else first
         return (ranked + rest)[offset:last]
+
+    def _rank(self, keys: tuple[int, ...]) -> list[int]:
+        """Put the best match first; the pages of one list ask for the same."""
+        found = self.ranked.get(keys)
+        if found is None:
+            found = rank(self.parts, keys)
+            if len(self.ranked) >= MOST_RANKINGS:
+                self.ranked.clear()
+            self.ranked[keys] = found
+        return found
 
 
 @contextmanager
@@ -84,7 +96,24 @@ def limited_time() -> Iterator[None]:
 
 
 def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
-    """Read what was typed, for a search among the case studies that visitors may see now."""
+    """
+    Read what was typed, for a search among the case studies that visitors may see now.
+
+    Whoever narrows a search or turns its pages asks for the same again, so it is remembered with the catalogue of the
+    content. Of two sets that visitors saw one after the other, the later has more.
+    """
+    known: dict[tuple[str, int], Search] = catalogue.remembered.setdefault("searches", {})
+    key = (typed, len(visible))
+    found = known.get(key)
+    if found is None:
+        found = _understand(typed, catalogue, visible)
+        if len(known) >= MOST_SEARCHES:
+            known.clear()
+        known[key] = found
+    return found
+
+
+def _understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
     asked = " ".join(typed.split()[:MOST_WORDS])
     reading = read(asked, catalogue.synonyms)
     if reading is None:

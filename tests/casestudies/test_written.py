@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from casestudies import catalogue, search_matches, written
+from casestudies import catalogue, search, search_matches, written
 from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import CaseStudy
 from tests.factories import CaseStudyFactory, ImpactFigureFactory, OrganisationFactory, SettingFactory, ThemeFactory
@@ -109,9 +109,40 @@ def test_what_words_find_is_remembered_until_the_content_changes(monkeypatch: py
     CaseStudyFactory(published=True, title="Falls at noon", result="worked")
     assert texts(list_page("?q=falls+-night&sort=title"), ".app-result__heading") == ["Falls at noon", "Falls by day"]
     monkeypatch.setattr(search_matches, "MOST_KNOWN", 2)
+    monkeypatch.setattr(search, "MOST_SEARCHES", 1)
     for word in ("noon", "night", "day", "noon"):
         assert len(texts(list_page(f"?q={word}"), ".app-result__heading")) == 1
-        assert len(read_catalogue()[0].remembered["matches"]) <= 2
+        remembered = read_catalogue()[0].remembered
+        assert (len(remembered["matches"]) <= 2, len(remembered["searches"])) == (True, 1)
+
+
+def test_a_search_finds_what_was_scheduled_once_its_time_has_come():
+    CaseStudyFactory(published=True, title="Falls at night")
+    late = CaseStudyFactory(published=True, title="Falls by day")
+    CaseStudy.objects.filter(pk=late.pk).update(published_at=timezone.now() + timedelta(days=1))
+    kept, now = read_catalogue()
+    for days, expected in ((0, 1), (2, 2), (0, 1)):
+        visible = kept.visible(now + timedelta(days=days))
+        found = search.understand("falls", kept, visible)
+        assert len(found.found) == len(found.best_first(kept, found.found, 0, 20)) == expected
+
+
+def test_the_pages_of_a_search_follow_one_order(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(search, "MOST_RANKINGS", 1)
+    for number in range(25):
+        CaseStudyFactory(
+            published=True,
+            title=f"Falls {number}",
+            summary="Falls. " * (number % 5),
+            result=["worked", "mixed"][number % 2],
+        )
+    kept, now = read_catalogue()
+    found = search.understand("falls", kept, kept.visible(now))
+    whole = found.best_first(kept, found.found, 0, 25)
+    some = kept.having["result", "mixed"] & found.found
+    assert found.best_first(kept, some, 0, 25) == [key for key in whole if key in some]
+    assert [key for start in (0, 10, 20) for key in found.best_first(kept, found.found, start, 10)] == whole
+    assert len(found.ranked) == 1
 
 
 @pytest.mark.parametrize("words", ["<place>", "<first> & <other>", "&lt;place&gt;", "{0} %s \\1", "\ue000"])
