@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import compress, islice
+from itertools import islice
 from typing import Any
 
 from django.db import connection
@@ -133,7 +133,8 @@ class Catalogue:
 
     def in_use(self, name: str, visible: BitMap) -> list[Term]:
         """Give the options of a filter that visitors may see a case study of."""
-        return list(compress(self.terms[name], self.counts_of_all(name, visible)))
+        numbers = self._numbers(name, visible)
+        return [term for term in self.terms[name] if numbers[term.key]]
 
     def remember[Found](self, key: Any, find: Callable[[], Found]) -> Found:
         """Give what was found before in this content, or find it now; the key says what, and of which case studies."""
@@ -164,10 +165,17 @@ class Catalogue:
         having, none = self.having, BitMap()
         return [having.get((name, term.key), none).intersection_cardinality(among) for term in terms]
 
-    def counts_of_all(self, name: str, visible: BitMap) -> list[int]:
-        """Count those that visitors may see of each option of a filter."""
+    def counts_of_all(self, name: str, terms: Iterable[Term], visible: BitMap) -> list[int]:
+        """Count those that visitors may see of each of some options of a filter."""
+        known = self._numbers(name, visible)
+        return [known[term.key] for term in terms]
+
+    def _numbers(self, name: str, visible: BitMap) -> dict[int | str, int]:
         # Of two sets that visitors saw one after the other, the later has more.
-        return self.remember(("counts", name, len(visible)), lambda: self.counts(name, self.terms[name], visible))
+        return self.remember(
+            ("numbers", name, len(visible)),
+            lambda: {term.key: self.count(name, term.key, visible) for term in self.terms[name]},
+        )
 
     def in_order(self, order: str, among: BitMap, offset: int = 0, limit: int | None = None) -> list[int]:
         """Give the keys of a set, newest first or by title, from an offset on."""

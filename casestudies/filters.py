@@ -50,7 +50,7 @@ class Filter(filters.Filter):
 class SlugListField(forms.Field):
     """The values of a repeatable parameter: each once, in the order of the alphabet, without what is no slug."""
 
-    widget = forms.SelectMultiple
+    widget = forms.MultipleHiddenInput  # never shown, and quickly copied
 
     def clean(self, value: Any) -> list[str]:
         slugs = {text.strip().lower() for text in value or [] if isinstance(text, str)}
@@ -243,7 +243,10 @@ class CaseStudyFilter(filters.FilterSet):
     def count_options(self) -> None:
         """Put beside each option the number of results it would give with all other filters on."""
         for name, facet in self.facets.items():
-            facet.counts = self.catalogue.counts(name, facet.terms, self._found(without=name))
+            if self._sets.keys() <= {name}:  # nothing else narrows the list
+                facet.counts = self.catalogue.counts_of_all(name, facet.terms, self.visible)
+            else:
+                facet.counts = self.catalogue.counts(name, facet.terms, self._found(without=name))
 
     # --- Filtering -------------------------------------------------------------------------------------------
 
