@@ -57,5 +57,6 @@ def post_worker_init(worker: "Worker") -> None:
     from safetyhub.warm_up import warm_up  # noqa: PLC0415
 
     with contextlib.suppress(DatabaseError):  # a database that is away is no reason not to start
-        warm_up(worker.wsgi)
+        # Past the page cache: what another process has kept in Redis would prepare nothing here.
+        warm_up(worker.wsgi.application, worker.notify)
     gc.freeze()  # what lives as long as the process is not looked through for what could be thrown away

@@ -3,8 +3,8 @@ What the list asks of all published case studies at once: which has what, and ho
 
 Counting every option of every filter over a hundred thousand case studies takes the database most of a second, and
 sets of numbers a few milliseconds. So each process keeps, for every option, the set of case studies that have it (a
-Roaring bitmap). It is an index, not a cache of answers: each request asks the database for the version of the content
-and first takes in what has changed since. What is shown of a case study is always read from the database.
+Roaring bitmap). Each request asks the database for the version of the content and first takes in what has changed
+since. What pages work out of it is remembered as long as it is that version, and thrown away with it.
 """
 
 import threading

@@ -229,7 +229,7 @@ def read_state() -> ContentState:
     """Read the state of the public content. One small query, prepared once for each connection."""
     connection.ensure_connection()
     # Django's own cursors put the values into the text of a query, which PostgreSQL then plans anew each time.
-    with Cursor(connection.connection) as cursor:
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
         row = cursor.execute(STATE, prepare=True).fetchone()
     if row is None:
         raise RuntimeError("A query without a table has one row.")

@@ -44,7 +44,9 @@ class Filter(filters.Filter):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy the filter, with the same settings and field: nothing changes them, and each form copies the field."""
         self.field  # noqa: B018  # made when it is first asked for
-        return copy(self)
+        copied = copy(self)
+        copied.method = self.method  # which knows the filter it belongs to
+        return copied
 
 
 class SlugListField(forms.Field):

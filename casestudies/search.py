@@ -23,7 +23,8 @@ from casestudies.synonyms import any_of
 # With fewer results than this, words are left out one by one, and a spelling may be suggested.
 FEW = 4
 MOST_WORDS = 32  # are read of a search; each costs a query or two
-MOST_SEARCHES, MOST_RANKINGS = 500, 20  # that a process remembers, and that each of them remembers
+# Searches that a process remembers, the parts of one that is remembered, and orders of results that each remembers.
+MOST_SEARCHES, MOST_REMEMBERED_PARTS, MOST_RANKINGS = 100, 8, 3
 LONGEST = 2_000  # milliseconds, for one query of a search
 LOOSE_WEIGHT = 0.3  # of the words of a term that stand apart
 CLOSER_WEIGHT = 0.2  # of a word as it was typed, beside its synonyms; and of two words side by side
@@ -107,9 +108,10 @@ def understand(typed: str, catalogue: Catalogue, visible: BitMap) -> Search:
     found = known.get(key)
     if found is None:
         found = _understand(typed, catalogue, visible)
-        if len(known) >= MOST_SEARCHES:
-            known.clear()
-        known[key] = found
+        if len(found.parts) <= MOST_REMEMBERED_PARTS:
+            if len(known) >= MOST_SEARCHES:
+                known.clear()
+            known[key] = found
     return found
 
 

@@ -114,7 +114,7 @@ def _read(condition: str, value: str | int) -> CaseStudy | None:
             for link, each in zip(records, read, strict=True):
                 link.contact = _record(Contact, each["contact"])
                 link.contact.organisation = _record(Organisation, each["employer"])
-        asked = model._default_manager.all()
+        asked = getattr(case_study, name).all()
         asked._result_cache = records
         kept[name] = asked
     sources = {source.pk: source for source in found["sources"]}

@@ -224,7 +224,7 @@ class PageCache:
 
     def _set(self, key: str, page: bytes) -> bool:
         """Keep a page; says whether it could be kept."""
-        if time.monotonic() < self.pause_until or len(page) > LARGEST:
+        if not self.is_on or time.monotonic() < self.pause_until or len(page) > LARGEST:
             return False
         try:
             cache.set(key, self._sign(key, page) + b"\n" + page, LONGEST)

@@ -5,6 +5,7 @@ The first page of each kind compiles its templates, the first search reads the w
 quarter of a second for that.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,17 +18,26 @@ from django.urls import reverse
 from casestudies.catalogue import read_catalogue
 from casestudies.models import CaseStudy
 
+logger = logging.getLogger(__name__)
 
-def warm_up(application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]) -> None:
+type Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def warm_up(application: Application, is_alive: Callable[[], None]) -> None:
     """
-    Prepare a process to answer with an application (PEP 3333).
+    Prepare a process to answer with an application (PEP 3333), and say after each page that it is alive.
 
     Raises DatabaseError when the database is away: then the first visitors wait, if it is there by then.
     """
     try:
         read_catalogue()
         for address in addresses():
-            _ask(application, address)
+            is_alive()
+            status = _ask(application, address)
+            # The next would end like this one, and each may take seconds.
+            if not status.startswith("200"):
+                logger.warning("The first visitors will wait a little: making %s ended with %s.", address, status)
+                break
     finally:
         connections.close_all()
 
@@ -54,8 +64,8 @@ def addresses() -> list[str]:
     return pages
 
 
-def _ask(application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]], address: str) -> None:
-    """Ask for a page as a visitor's browser does, and throw it away."""
+def _ask(application: Application, address: str) -> str:
+    """Ask for a page as a visitor's browser does and throw it away; gives the status."""
     site, page = urlsplit(settings.SITE_URL), urlsplit(address)
     environ: dict[str, Any] = {
         "HTTP_HOST": site.netloc,
@@ -66,8 +76,10 @@ def _ask(application: Callable[[dict[str, Any], Callable[..., Any]], Iterable[by
         "wsgi.url_scheme": site.scheme,
     }
     setup_testing_defaults(environ)
-    response = application(environ, lambda *_: None)
+    statuses: list[str] = []
+    response = application(environ, lambda status, *_: statuses.append(status))
     for _ in response:
         pass
     close: Callable[[], None] = getattr(response, "close", lambda: None)
     close()  # which gives the database connection back, for Django
+    return statuses[-1]

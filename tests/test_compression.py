@@ -37,6 +37,9 @@ def test_pages_of_one_person_hide_their_length(client: Client):
     for path in ("/admin/", "/admin/jsi18n/"):  # which sets a cookie, and which sets none
         assert client.get(path, headers=GZIP).content[3] & has_name
     assert client.get("/about/", headers=GZIP).content[3] & has_name == 0
+    form = f"{CaseStudyFactory(published=True).get_absolute_url()}contact/"
+    assert client.get(form, headers=GZIP).content[3] & has_name == 0
+    assert client.post(form, {"message": "Mine."}, headers=GZIP).content[3] & has_name
 
 
 def test_what_is_short_is_sent_as_it_is(client: Client):

@@ -145,6 +145,26 @@ def test_the_pages_of_a_search_follow_one_order(monkeypatch: pytest.MonkeyPatch)
     assert len(found.ranked) == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "stands"), [("dosing", "dosing"), ("timing", "timing"), ("dying", "dying"), ("therapy", "therapies")]
+)
+def test_a_passage_is_found_in_whatever_form_its_word_stands(typed: str, stands: str):
+    CaseStudyFactory(
+        published=True,
+        challenge="<p>A diet, a timeline, a dosage.</p>",
+        approach="<p>Nothing to see here.</p>",
+        outcome=f"<p>At last, {stands} was safer.</p>",
+    )
+    assert texts(list_page(f"?q={typed}"), ".app-result__text mark") == [stands]
+
+
+def test_a_long_search_is_not_remembered():
+    CaseStudyFactory(published=True, summary="one alpha beta gamma delta epsilon zeta eta theta iota kappa")
+    for query in ("alpha", "alpha+beta+gamma+delta+epsilon+zeta+eta+theta+iota+kappa"):
+        assert len(texts(list_page(f"?q={query}"), ".app-result")) == 1
+    assert [typed for typed, _ in read_catalogue()[0].remembered["searches"]] == ["alpha"]
+
+
 @pytest.mark.parametrize("words", ["<place>", "<first> & <other>", "&lt;place&gt;", "{0} %s \\1", "\ue000"])
 def test_no_text_is_taken_for_a_place_to_be_filled(words: str):
     theme = ThemeFactory(name=f"Theme {words}", slug="odd")
