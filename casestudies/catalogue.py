@@ -68,7 +68,7 @@ class Facts:
     region: str
     themes: tuple[int, ...]
     settings: tuple[int, ...]
-    organisations: tuple[int, ...]
+    organisations: tuple[int, ...]  # the lead is the last
 
     @property
     def options(self) -> Iterator[tuple[str, int | str]]:
@@ -76,6 +76,7 @@ class Facts:
         yield from (("theme", theme) for theme in self.themes)
         yield from (("setting", setting) for setting in self.settings)
         yield from (("organisation", organisation) for organisation in self.organisations)
+        yield ("lead", self.organisations[-1])
         yield from (("intervention", intervention) for intervention in self.interventions)
         yield from (("region", self.region), ("stage", self.stage), ("result", self.result))
         # A project known by one year only ran in that year.

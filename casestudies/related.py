@@ -10,17 +10,19 @@ these as candidates. What many have only ranks candidates; so that there are som
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from heapq import nlargest
+from datetime import datetime
+from heapq import nlargest, nsmallest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.utils.text import get_text_list
+from pyroaring import BitMap
 
-from casestudies.content_version import read_state
+from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import SEARCH_CONFIGURATION, CaseStudy, InterventionType, Setting, Status, Theme
 from casestudies.search_reading import SMALL_TALK
 
@@ -81,7 +83,7 @@ class Related:
 
 
 class _Candidate(NamedTuple):
-    """What a published case study shares with another, as the database tells it."""
+    """What a published case study shares with another."""
 
     pk: int
     is_newest: bool
@@ -93,11 +95,11 @@ class _Candidate(NamedTuple):
 
 
 class _Word(NamedTuple):
-    """A telling word of a case study."""
+    """A telling word of a case study, with those that have it where it tells something."""
 
     lexeme: str
     weight: float
-    in_title: bool
+    case_studies: BitMap
 
 
 @dataclass(frozen=True)
@@ -165,37 +167,40 @@ class _Rarity:
         )
 
 
-def related_to(case_study: CaseStudy, *, limit: int = 3) -> list[Related]:
+def related_to(
+    case_study: CaseStudy, content: tuple[Catalogue, datetime] | None = None, *, limit: int = 3
+) -> list[Related]:
     """
     Find the published case studies that share most with one, nearest first; at most `limit`.
 
     A relation needs a shared theme, or telling words that both have; the rest says which is nearer.
 
-    To compare words is most of the work of a page, so each process remembers what it found while the content stays
-    as it is. What only staff see is compared anew each time: a draft changes without the content changing.
+    To compare words is most of the work of a page, so what was found is remembered with the catalogue of the content.
+    `content` is what `read_catalogue` gave before the case study was read: with a later one, an older text could be
+    remembered. Without it nothing is; a draft changes without the content changing.
     """
-    global _remembered
-    state = read_state().key if case_study.status == Status.PUBLISHED else None
-    if state is None:
-        return _find_related(case_study, limit)
-    if _remembered[0] != state or len(_remembered[1]) >= MOST_REMEMBERED:
-        _remembered = (state, {})
-    found = _remembered[1]
-    key = (case_study.pk, limit)
-    if key not in found:
-        found[key] = _find_related(case_study, limit)
-    return found[key]
+    catalogue, now = content or read_catalogue()
+    visible = catalogue.visible(now)
+    if content is None or case_study.status != Status.PUBLISHED:
+        return _find_related(case_study, catalogue, visible, limit)
+    # Of two sets that visitors saw one after the other, the later has more.
+    known: dict[tuple[int, int, int], list[Related]] = catalogue.remembered.setdefault("related", {})
+    key = (case_study.pk, limit, len(visible))
+    found = known.get(key)
+    if found is None:
+        found = _find_related(case_study, catalogue, visible, limit)
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        known[key] = found
+    return found
 
 
-# The state of the content, and what was found in it.
-_remembered: tuple[str, dict[tuple[int, int], list["Related"]]] = ("", {})
-
-
-def _find_related(case_study: CaseStudy, limit: int) -> list[Related]:
+def _find_related(case_study: CaseStudy, catalogue: Catalogue, visible: BitMap, limit: int) -> list[Related]:
     own = _Words.of(case_study)
-    telling = _telling_words(own, _words_in(case_study.lead_organisation.name))
+    others = visible - BitMap([case_study.pk])
+    telling = _telling_words(own, _words_in(case_study.lead_organisation.name), len(visible))
     weights = {word.lexeme: word.weight for word in telling.values()}
-    candidates = _candidates(case_study, telling.values())
+    candidates = _candidates(case_study, telling.values(), catalogue, others)
     newest = [candidate for candidate in candidates if candidate.is_newest]
     rarity = _Rarity.among(newest, case_study.intervention_types)
     hopeful = nlargest(
@@ -218,136 +223,91 @@ def _find_related(case_study: CaseStudy, limit: int) -> list[Related]:
     return [item for _, item in nlargest(limit, found, key=itemgetter(0))]
 
 
-def _published() -> tuple[str, dict[str, Any]]:
-    """Give the query for what visitors may see now, as a part of another, with its parameters."""
-    columns = CaseStudy.objects.published().values(
-        "id", "title", "published_at", "title_vector", "head_vector", "lead_organisation_id", "intervention_types"
-    )
-    query, parameters = columns.order_by().query.sql_with_params()
-    named = {f"published_{number}": value for number, value in enumerate(parameters)}
-    return query % tuple(f"%({name})s" for name in named), named
-
-
 def _telling(number: int, total: int) -> float:
     """Say how much it tells to have what so many of so many have (inverse document frequency)."""
     return math.log1p(total / (1 + number))
 
 
-def _telling_words(own: _Words, organisation: set[str]) -> dict[str, _Word]:
-    """Give the words that few published case studies have, and one at least; those of an organisation tell nothing."""
+def _telling_words(own: _Words, organisation: set[str], total: int) -> dict[str, _Word]:
+    """
+    Give the words that few of all published case studies have, and one at least; an organisation's name tells nothing.
+
+    A word of the title tells something wherever another has it in title, summary or a name, and any other only where
+    it stands in the other's title.
+    """
     words = [word for word in own.forms if word not in GENERIC and word not in organisation]
-    published, parameters = _published()
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            WITH published AS NOT MATERIALIZED ({published}), words AS (
+            """
+            WITH published AS NOT MATERIALIZED (
+                SELECT id, title_vector, head_vector FROM casestudies_casestudy
+                WHERE status = 'published' AND published_at <= statement_timestamp()
+            ), words AS (
                 -- Of a word with hyphens the whole, which is the longest.
                 SELECT DISTINCT ON (word) word, lexeme, in_title
                 FROM unnest(%(words)s::text[], %(in_title)s::boolean[]) words (word, in_title),
                     unnest(to_tsvector(%(config)s::regconfig, word))
                 ORDER BY word, length(lexeme) DESC, lexeme
             )
-            SELECT word, lexeme, in_title, number,
-                (SELECT count(*) FROM (SELECT FROM published LIMIT %(counted)s) counted)
-            FROM (
-                SELECT * FROM words
-                WHERE in_title OR (
-                    SELECT count(*) BETWEEN 1 AND %(few)s FROM (
-                        SELECT FROM published WHERE title_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
-                    ) found
-                )
-            ) words, LATERAL (
-                SELECT count(*) AS number FROM (
-                    SELECT FROM published WHERE head_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
-                ) found
-            ) numbers
-            WHERE number BETWEEN 1 AND %(few)s
-            """,  # noqa: S608  # of the ORM's making
+            SELECT word, lexeme, in_head, COALESCE(in_titles, in_head)
+            FROM words, LATERAL (
+                SELECT CASE WHEN NOT in_title THEN ARRAY(
+                    SELECT id FROM published WHERE title_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
+                ) END AS in_titles OFFSET 0
+            ) titles, LATERAL (
+                SELECT CASE WHEN in_title OR cardinality(in_titles) BETWEEN 1 AND %(few)s THEN ARRAY(
+                    SELECT id FROM published WHERE head_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
+                ) END AS in_head OFFSET 0
+            ) heads
+            WHERE cardinality(in_head) BETWEEN 1 AND %(few)s
+            """,
             {
-                **parameters,
                 "words": words,
                 "in_title": [word in own.title for word in words],
                 "config": SEARCH_CONFIGURATION,
-                "counted": COUNTED,
                 "few": FEW,
             },
         )
+        total = min(total, COUNTED)
         return {
-            word: _Word(lexeme, _telling(number, total), in_title)
-            for word, lexeme, in_title, number, total in cursor.fetchall()
-            if number <= max(TELLING * total, TELLING_AT_LEAST)
+            word: _Word(lexeme, _telling(len(in_head), total), BitMap(telling))
+            for word, lexeme, in_head, telling in cursor.fetchall()
+            if len(in_head) <= max(TELLING * total, TELLING_AT_LEAST)
         }
 
 
-def _candidates(case_study: CaseStudy, words: Collection[_Word]) -> list[_Candidate]:
-    """Give the candidates, newest first, with what each shares."""
-    published, parameters = _published()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH published AS NOT MATERIALIZED ({published}), newest AS MATERIALIZED (
-                SELECT id FROM published WHERE id <> %(id)s
-                ORDER BY published_at DESC, title, id LIMIT %(newest)s
-            ), by_word AS MATERIALIZED (
-                SELECT id, array_agg(lexeme) AS lexemes, sum(weight) AS weight FROM (
-                    SELECT DISTINCT found.id, lexeme, weight
-                    FROM unnest(%(lexemes)s::text[], %(weights)s::float[], %(in_title)s::boolean[])
-                        words (lexeme, weight, in_title), LATERAL (
-                        SELECT id FROM published WHERE in_title AND head_vector @@ quote_literal(lexeme)::tsquery
-                        UNION ALL
-                        SELECT id FROM published WHERE NOT in_title AND title_vector @@ quote_literal(lexeme)::tsquery
-                    ) found
-                    WHERE found.id <> %(id)s
-                ) shared
-                GROUP BY id
-            ), candidate AS (
-                SELECT id FROM newest
-                UNION (SELECT id FROM by_word ORDER BY weight DESC, id LIMIT %(by_words)s)
-                UNION SELECT unnest(ids) FROM (
-                    SELECT array_agg(id) AS ids FROM (
-                        SELECT id FROM published
-                        WHERE lead_organisation_id = %(organisation)s AND id <> %(id)s LIMIT %(few)s + 1
-                    ) found HAVING count(*) <= %(few)s
-                    UNION ALL
-                    SELECT array_agg(id) FROM unnest(%(themes)s::bigint[]) theme, LATERAL (
-                        SELECT study.id FROM casestudies_casestudy_themes link, LATERAL (
-                            SELECT id FROM published WHERE id = link.casestudy_id AND id <> %(id)s OFFSET 0
-                        ) study WHERE theme_id = theme LIMIT %(few)s + 1
-                    ) found GROUP BY theme HAVING count(*) <= %(few)s
-                ) few
-            )
-            SELECT study.id, study.id IN (SELECT id FROM newest),
-                ARRAY(
-                    SELECT theme_id FROM casestudies_casestudy_themes
-                    WHERE casestudy_id = study.id AND theme_id = ANY(%(themes)s)
-                ),
-                ARRAY(
-                    SELECT setting_id FROM casestudies_casestudy_settings
-                    WHERE casestudy_id = study.id AND setting_id = ANY(%(settings)s)
-                ),
-                study.lead_organisation_id = %(organisation)s,
-                study.intervention_types,
-                COALESCE(by_word.lexemes, '{{}}')
-            -- OFFSET 0 makes PostgreSQL look each up by its key; it would rather read the whole table.
-            FROM candidate, LATERAL (SELECT * FROM published WHERE id = candidate.id OFFSET 0) study
-            LEFT JOIN by_word ON by_word.id = study.id
-            ORDER BY study.published_at DESC, study.id
-            """,  # noqa: S608  # of the ORM's making
-            {
-                **parameters,
-                "id": case_study.pk,
-                "organisation": case_study.lead_organisation_id,
-                "themes": [theme.pk for theme in case_study.themes.all()],
-                "settings": [setting.pk for setting in case_study.settings.all()],
-                "lexemes": [word.lexeme for word in words],
-                "weights": [word.weight for word in words],
-                "in_title": [word.in_title for word in words],
-                "newest": NEWEST,
-                "by_words": BY_WORDS,
-                "few": FEW,
-            },
+def _candidates(
+    case_study: CaseStudy, words: Collection[_Word], catalogue: Catalogue, others: BitMap
+) -> list[_Candidate]:
+    """Give the candidates among other case studies, newest first, with what each shares."""
+
+    def having(name: str, keys: Iterable[int | str]) -> dict[Any, BitMap]:
+        return {key: catalogue.with_any(name, [key]) & others for key in keys}
+
+    themes = having("theme", [theme.pk for theme in case_study.themes.all()])
+    settings = having("setting", [setting.pk for setting in case_study.settings.all()])
+    introduced = having("intervention", case_study.intervention_types)
+    (led,) = having("lead", [case_study.lead_organisation_id]).values()
+    lexemes = {word.lexeme: (word.case_studies & others, word.weight) for word in words}
+    weight: defaultdict[int, float] = defaultdict(float)
+    for keys, telling in lexemes.values():
+        for pk in keys:
+            weight[pk] += telling
+    newest = BitMap(catalogue.in_order("newest", others, limit=NEWEST))
+    by_words = nsmallest(BY_WORDS, weight, key=lambda pk: (-weight[pk], pk))
+    few = [keys for keys in (led, *themes.values()) if len(keys) <= FEW]
+    return [
+        _Candidate(
+            pk,
+            pk in newest,
+            [key for key, keys in themes.items() if pk in keys],
+            [key for key, keys in settings.items() if pk in keys],
+            pk in led,
+            [key for key, keys in introduced.items() if pk in keys],
+            [lexeme for lexeme, (keys, _) in lexemes.items() if pk in keys],
         )
-        return [_Candidate(*row) for row in cursor]
+        for pk in catalogue.in_order("newest", BitMap.union(newest, BitMap(by_words), *few))
+    ]
 
 
 def _related(

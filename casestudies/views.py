@@ -1,6 +1,7 @@
 """Public pages of case studies and themes. Each list and page starts from what is published."""
 
 from dataclasses import asdict
+from datetime import datetime
 from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
@@ -143,8 +144,12 @@ def suggestions(request: HttpRequest) -> JsonResponse:
     )
 
 
-def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:
-    """Give what the page of a whole case study shows; the admin's preview of a draft uses it too."""
+def casestudy_context(case_study: CaseStudy, content: tuple[Catalogue, datetime] | None = None) -> dict[str, Any]:
+    """
+    Give what the page of a whole case study shows; the admin's preview of a draft uses it too.
+
+    `content` is what `read_catalogue` gave before the case study was read.
+    """
     figures = list(case_study.impact_figures.all())
     sections = [
         ("challenge", "The challenge", case_study.challenge),
@@ -162,7 +167,7 @@ def casestudy_context(case_study: CaseStudy) -> dict[str, Any]:
         "sections": [section for section in sections if section[2]],
         "contacts": [link for link in case_study.case_study_contacts.all() if link.contact.left_on is None],
         "reports": case_study.published_reports,
-        "related": related_to(case_study),
+        "related": related_to(case_study, content),
         "structured": structured_data(case_study),
     }
 
@@ -176,6 +181,7 @@ class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
         return CaseStudy.objects.published()
 
     def get_object(self, queryset: QuerySet[CaseStudy] | None = None) -> CaseStudy:
+        self.content = read_catalogue()
         case_study = published_case_study(self.kwargs["slug"])
         if case_study is None:
             raise Http404("No published case study has this address.")
@@ -194,7 +200,7 @@ class CaseStudyDetailView(SluggedDetailView[CaseStudy]):
             return gone(request, withdrawn)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs, **casestudy_context(self.object))
+        return super().get_context_data(**kwargs, **casestudy_context(self.object, self.content))
 
 
 def structured_data(case_study: CaseStudy) -> dict[str, Any]:

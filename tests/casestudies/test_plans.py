@@ -17,7 +17,6 @@ from django.urls import reverse
 
 from benchmarks.addresses import addresses, words
 from benchmarks.load import load
-from casestudies import related
 from casestudies.catalogue import FACTS, read_catalogue
 from casestudies.content_version import STATE
 from casestudies.models import CaseStudy, ContentChange
@@ -87,7 +86,6 @@ def plans(path: str) -> list[Plan]:
     client = Client()
     catalogue, _ = read_catalogue()  # which a process does once, and then only what has changed
     catalogue.remembered.clear()
-    related._remembered = ("", {})
     with CaptureQueriesContext(connection) as queries:
         assert client.get(path).status_code == 200, path
     asked = [query["sql"] for query in queries if query["sql"].lstrip().startswith(("SELECT", "WITH"))]

@@ -181,13 +181,13 @@ def test_a_reason_stays_short_and_says_what_tells_most(falls):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_costs_three_queries(falls, django_assert_num_queries, count):
+def test_costs_the_same_however_many_there_are(falls, django_assert_num_queries, count):
     one = published("Bowel surgery", themes=[falls])
     for number in range(count):
         published(f"Bowel {number}", themes=[falls])
     whole = any_case_study(one.pk)
     assert whole is not None
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(8):  # six of them for a catalogue of this transaction's own
         found = related_to(whole)
         assert (
             len([(item.case_study.get_absolute_url(), item.case_study.title, item.reason) for item in found]) == count

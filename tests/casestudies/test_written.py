@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from casestudies import catalogue, search, search_matches, written
+from casestudies import catalogue, related, search, search_matches, views, written
 from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import CaseStudy
+from casestudies.whole import published_case_study
 from tests.factories import CaseStudyFactory, ImpactFigureFactory, OrganisationFactory, SettingFactory, ThemeFactory
 from tests.pages import soup, text, texts
 
@@ -143,6 +144,42 @@ def test_the_pages_of_a_search_follow_one_order(monkeypatch: pytest.MonkeyPatch)
     assert found.best_first(kept, some, 0, 25) == [key for key in whole if key in some]
     assert [key for start in (0, 10, 20) for key in found.best_first(kept, found.found, start, 10)] == whole
     assert len(found.ranked) == 1
+
+
+def related_shown(case_study: CaseStudy) -> list[str]:
+    return texts(soup(Client().get(case_study.get_absolute_url())), ".app-related li")
+
+
+def test_related_case_studies_are_remembered_until_the_content_changes(monkeypatch: pytest.MonkeyPatch):
+    theme = ThemeFactory(name="Falls")
+    one = CaseStudyFactory(published=True, title="One", themes=[theme])
+    other = CaseStudyFactory(published=True, title="Other", themes=[theme])
+    assert related_shown(one) == ["Other Also about falls"]
+    assert queries_of(one.get_absolute_url()) == 1  # the case study itself
+    other.title = "Renamed"
+    other.save()
+    assert related_shown(one) == ["Renamed Also about falls"]
+    other.themes.clear()
+    assert related_shown(one) == []
+    other.themes.add(theme)
+    monkeypatch.setattr(related, "MOST_REMEMBERED", 1)
+    assert related_shown(one) + related_shown(other) == ["Renamed Also about falls", "One Also about falls"]
+    assert len(read_catalogue()[0].remembered["related"]) == 1
+
+
+def test_what_changes_while_a_page_is_made_is_not_remembered_as_it_was(monkeypatch: pytest.MonkeyPatch):
+    theme = ThemeFactory(name="Falls")
+    one, _ = (CaseStudyFactory(published=True, title=title, themes=[theme]) for title in ("One", "Other"))
+
+    def read_just_before_a_change(slug: str) -> CaseStudy | None:
+        found = published_case_study(slug)
+        one.themes.clear()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(views, "published_case_study", read_just_before_a_change)
+        assert related_shown(one) == ["Other Also about falls"]
+    assert related_shown(one) == []
 
 
 @pytest.mark.parametrize(
