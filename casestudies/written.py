@@ -84,8 +84,10 @@ def written_cards(
         for case_study in case_studies.for_cards().filter(pk__in=[key for key in keys if key not in cards]):
             before, after = write(case_study, extract=PLACE, level=level).split(PLACE)
             cards[case_study.pk] = WrittenCard(str(before), str(escape(case_study.summary)), str(after))
-        if len(known) < MOST_CARDS:
-            known.update(cards)
+        # Those that are asked for most are soon there again.
+        if len(known) + len(keys) > MOST_CARDS:
+            known.clear()
+        known.update(cards)
     return [
         Markup(f"{card.before}{(extracts or {}).get(key) or card.summary}{card.after}")  # noqa: S704  # all escaped
         for key in keys
