@@ -208,9 +208,7 @@ def _find_related(case_study: CaseStudy, catalogue: Catalogue, visible: BitMap, 
         (candidate for candidate in candidates if candidate.themes or len(candidate.lexemes) >= ENOUGH_WORDS),
         key=lambda candidate: rarity.score(candidate, (weights[lexeme] for lexeme in candidate.lexemes)),
     )
-    read = (
-        CaseStudy.objects.published().only("title", "slug", "summary").in_bulk([candidate.pk for candidate in hopeful])
-    )
+    read = _read([candidate.pk for candidate in hopeful])
     found = []
     # Newest first, as they came: of those equally near the first stay first.
     for candidate in candidates:
@@ -221,6 +219,18 @@ def _find_related(case_study: CaseStudy, catalogue: Catalogue, visible: BitMap, 
             if item.themes or len(item.words) >= ENOUGH_WORDS:
                 found.append((rarity.score(candidate, words.values()), item))
     return [item for _, item in nlargest(limit, found, key=itemgetter(0))]
+
+
+def _read(keys: list[int]) -> dict[int, CaseStudy]:
+    """Read address, title and summary of published case studies, by their keys."""
+    columns = ["id", "slug", "title", "summary"]  # in the order of the model, as from_db takes them
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, slug, title, summary FROM casestudies_casestudy WHERE id = ANY(%s)"
+            " AND status = 'published' AND published_at <= statement_timestamp()",
+            [keys],
+        )
+        return {row[0]: CaseStudy.from_db("default", columns, row) for row in cursor.fetchall()}
 
 
 def _telling(number: int, total: int) -> float:
