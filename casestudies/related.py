@@ -223,6 +223,8 @@ def _find_related(case_study: CaseStudy, catalogue: Catalogue, visible: BitMap, 
 
 def _read(keys: list[int]) -> dict[int, CaseStudy]:
     """Read address, title and summary of published case studies, by their keys."""
+    if not keys:
+        return {}
     columns = ["id", "slug", "title", "summary"]  # in the order of the model, as from_db takes them
     with connection.cursor() as cursor:
         cursor.execute(

@@ -78,7 +78,8 @@ def test_a_server_starts_before_its_database_has_tables(tmp_path: Path):
                 assert answer.status == HTTPStatus.OK
             with pytest.raises(HTTPError) as error:
                 urlopen(f"{site}/readyz")  # noqa: S310
-            assert error.value.code == HTTPStatus.SERVICE_UNAVAILABLE
+            with error.value as answer:
+                assert answer.code == HTTPStatus.SERVICE_UNAVAILABLE
     finally:
         with connection._nodb_cursor() as cursor:
             cursor.execute("DROP DATABASE without_tables WITH (FORCE)")
