@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import connection
 
-from casestudies.models import SEARCH_CONFIGURATION
+from casestudies.models import SEARCH_CONFIGURATION, SynonymGroup
 
 
 def any_of(queries: Iterable[str]) -> str:
@@ -51,6 +52,13 @@ class Synonyms:
 
 def load_synonyms() -> list[Synonyms]:
     """Read every term in use that calls for its group."""
+    groups = SynonymGroup.objects.filter(is_active=True).order_by("pk")
+    return _synonyms(json.dumps(list(groups.values("id", "terms", "leads_here"))))
+
+
+@lru_cache(maxsize=2)  # groups change far less often than other content does
+def _synonyms(groups: str) -> list[Synonyms]:
+    """Make stems and queries of groups, as JSON; it takes PostgreSQL 20 ms."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -59,19 +67,19 @@ def load_synonyms() -> list[Synonyms]:
                     SELECT lexeme FROM unnest(to_tsvector(%(config)s::regconfig, text)) ORDER BY positions[1], lexeme
                 ), phraseto_tsquery(%(config)s::regconfig, text)::text) AS said,
                     plainto_tsquery(%(config)s::regconfig, text)::text AS target
-                FROM casestudies_synonymgroup, LATERAL (
+                FROM jsonb_to_recordset(%(groups)s::jsonb) AS (id bigint, terms text[], leads_here text[]), LATERAL (
                     SELECT text, false AS is_typed FROM unnest(terms) text
                     UNION ALL
                     SELECT text, true FROM unnest(CASE WHEN leads_here = '{}' THEN terms ELSE leads_here END) text
                 ) texts
-                WHERE is_active AND numnode(plainto_tsquery(%(config)s::regconfig, text)) > 0
+                WHERE numnode(plainto_tsquery(%(config)s::regconfig, text)) > 0
             )
             SELECT said::text, target,
                 (SELECT json_agg(other.said ORDER BY other.said->>0) FROM term other
                     WHERE other.id = term.id AND NOT other.is_typed)::text
             FROM term WHERE is_typed
             """,
-            {"config": SEARCH_CONFIGURATION},
+            {"config": SEARCH_CONFIGURATION, "groups": groups},
         )
         return [
             Synonyms(_term(json.loads(said)), tuple(map(_term, json.loads(terms or "[]"))), target)
