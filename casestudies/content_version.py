@@ -198,13 +198,6 @@ class ContentState:
     origin: str
     now: datetime
 
-    @property
-    def key(self) -> str | None:
-        """Give a text that differs whenever visitors may see something else; None where nobody can know."""
-        if self.version is None:
-            return None
-        return f"{self.version}-{self.last_appeared.timestamp() if self.last_appeared else 0}-{self.origin}"
-
 
 STATE = """
 SELECT

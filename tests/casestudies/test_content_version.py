@@ -137,22 +137,22 @@ def test_who_has_written_cannot_know_what_others_see():
     theme = ThemeFactory()
     with transaction.atomic():
         theme.save()
-        assert read_state().key is None
-    assert read_state().key is not None
+        assert read_state().version is None
+    assert read_state().version is not None
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("factory", [CaseStudyFactory, ReportFactory])
-def test_the_clock_changes_the_key_where_something_is_scheduled(factory):
+def test_the_clock_changes_the_state_where_something_is_scheduled(factory):
     now = timezone.now()
     record = factory(published=True)
     type(record).objects.update(published_at=now + timedelta(milliseconds=300))
     before = read_state()
     assert before.now < now + timedelta(milliseconds=300)
     while (after := read_state()).now < now + timedelta(milliseconds=300):
-        assert after.key == before.key
-    assert before.version == after.version
-    assert before.key != after.key
+        assert after.last_appeared == before.last_appeared
+    assert (before.version, before.origin) == (after.version, after.origin)
+    assert before.last_appeared != after.last_appeared
 
 
 @pytest.mark.django_db(transaction=True)
