@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 bind = f"0.0.0.0:{os.environ.get('PORT') or 8000}"
 
 # One process for each core: a page is mostly Python's own work. Threads let the others wait for the database or
-# a slow phone meanwhile; as many as DATABASE_POOL_SIZE has connections, so that none waits for one.
+# a slow phone meanwhile. Each keeps a connection to the database (docs/adr/0013).
 workers = int(os.environ.get("WEB_CONCURRENCY") or min(len(os.sched_getaffinity(0)), 4))
 worker_class = "gthread"
 threads = 4

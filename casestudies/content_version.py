@@ -220,6 +220,7 @@ SELECT
 
 def read_state() -> ContentState:
     """Read the state of the public content. One small query, prepared once for each connection."""
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     # Django's own cursors put the values into the text of a query, which PostgreSQL then plans anew each time.
     with connection.wrap_database_errors, Cursor(connection.connection) as cursor:

@@ -41,7 +41,6 @@ LONGEST = 60 * 60  # seconds that a page is kept; a newer version is never answe
 LARGEST = 200_000  # bytes of a page that is kept
 PAUSE = 5  # seconds without the cache, or without the database, when it does not answer
 # Of the connection that asks for the version: a database that does not answer must not hold a visitor for long.
-CONNECTION = {"connect_timeout": 3, "tcp_user_timeout": 3000}
 STATEMENT_TIMEOUT = "-c statement_timeout=3000"
 # Of a page that the visitor has already (RFC 9110, 15.4.5).
 OF_NOT_MODIFIED = {"cache-control", "content-location", "date", "etag", "expires", "vary"}
@@ -123,7 +122,7 @@ class StateReader:
         parameters = connection.get_connection_params()
         wanted = {name: parameters[name] for name in parameters if name not in NOT_OF_LIBPQ}
         wanted["options"] = f"{wanted.get('options', '')} {STATEMENT_TIMEOUT}"
-        self.connection = psycopg.connect(**wanted | CONNECTION, autocommit=True)
+        self.connection = psycopg.connect(**wanted, autocommit=True)
         self.connection.pgconn.prepare(b"state", STATE.encode())
         return self.connection
 
@@ -136,7 +135,7 @@ class StateReader:
 
 
 # What Django gives to psycopg beside what names the database.
-NOT_OF_LIBPQ = {"cursor_factory", "prepare_threshold", "context", "pool", "server_side_binding", "client_encoding"}
+NOT_OF_LIBPQ = {"cursor_factory", "prepare_threshold", "context", "server_side_binding", "client_encoding"}
 
 
 class PageCache:

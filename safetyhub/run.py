@@ -295,8 +295,7 @@ def serve(signals: Signals) -> NoReturn:
         children: list[Child] = []
         to_end.callback(end, children)
         to_end.callback(signals.ignore)  # first of the three
-        with own_connection():
-            login = prepare(data, f"in {server.directory}" if server else "of DATABASE_URL")
+        login = prepare(data, f"in {server.directory}" if server else "of DATABASE_URL")
         with signals.held():
             children.append(start_site(listener))
             children.append(start_worker())
@@ -306,22 +305,6 @@ def serve(signals: Signals) -> NoReturn:
         say(f"Mail and files in  {data}")
         say("Ctrl-C stops everything.\n")
         watch(children, signals, make)
-
-
-@contextlib.contextmanager
-def own_connection() -> Iterator[None]:
-    """Give this process, and not its children, a plain connection: a pool would retry a wrong address."""
-    changes = {"DATABASE_POOL_SIZE": "0", "PGCONNECT_TIMEOUT": "10"}
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def main() -> int:

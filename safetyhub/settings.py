@@ -139,15 +139,15 @@ try:
     }
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
         raise ImproperlyConfigured("DATABASE_URL must be a PostgreSQL address: postgres://user:password@host/name.")
-    DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4, validate=validate.Range(min=0))
-    # A connection that broke while it lay in the pool, as all do when PostgreSQL restarts, is not handed out.
+    # Each thread keeps its connection from page to page and looks whether it still lives before it uses it; after a
+    # restart of PostgreSQL it makes another at once. docs/adr/0013 says why there is no pool.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # While the database is away each waiting page holds a thread, which /healthz needs too: wait briefly. And do not
-    # pause ever longer between attempts: whoever asks next tries at once.
-    pool = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 3, "reconnect_timeout": 3}  # seconds
-    DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
-        "pool": pool if DATABASE_POOL_SIZE else False,
-    }
+    DATABASES["default"]["CONN_MAX_AGE"] = 60 * 60  # seconds
+    # While the database is away each page holds a thread, which /healthz needs too: it must not hang for long.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 3,  # seconds
+        "tcp_user_timeout": 3000,  # milliseconds until what was sent must be acknowledged
+    } | DATABASES["default"].get("OPTIONS", {})
 
     # --- Cache -----------------------------------------------------------------------------------------------
     # Whole public pages; see safetyhub.pagecache.

@@ -1,9 +1,9 @@
 """The site while its database goes away and comes back."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
@@ -17,6 +17,15 @@ from tests.serving import database_of_its_own, served
 @pytest.fixture
 def site(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     with database_of_its_own("outages"), served(log=tmp_path / "gunicorn.log") as address:
+        yield address
+
+
+@pytest.fixture
+def uncached(transactional_db: None, tmp_path: Path) -> Iterator[str]:
+    with (
+        database_of_its_own("outages"),
+        served(log=tmp_path / "gunicorn.log", CACHE_URL="none://") as address,
+    ):
         yield address
 
 
@@ -38,11 +47,36 @@ def test_a_restart_of_the_database_costs_nobody_a_page(site: str):
         assert break_connections() > 0
 
 
+def ask_four_at_once(site: str) -> list[int]:
+    """Ask for four pages that wait in the database at one moment, so that each has a connection; gives statuses."""
+    with ThreadPoolExecutor(4) as threads:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE casestudies_contentversion")
+            answers = [threads.submit(urlopen, f"{site}/themes/", timeout=20) for _ in range(4)]
+            waiting = 0
+            while waiting < len(answers) and not any(answer.done() for answer in answers):
+                cursor.execute(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
+                (waiting,) = cursor.fetchone()
+        return [answer.result().status for answer in answers]
+
+
+def test_a_restart_costs_nobody_a_page_though_every_thread_has_a_connection(uncached: str):
+    with urlopen(f"{uncached}/healthz", timeout=20) as answer:  # noqa: S310  # our own address
+        assert answer.status == HTTPStatus.OK
+    assert ask_four_at_once(uncached) == [HTTPStatus.OK] * 4
+    assert break_connections() >= 4
+    with urlopen(f"{uncached}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
+        assert answer.status == HTTPStatus.OK
+    assert ask_four_at_once(uncached) == [HTTPStatus.OK] * 4
+
+
 def put_back(backup: str) -> None:
     """Put another database in the place of the one that the site uses."""
-    name, pooled = connection.settings_dict["NAME"], cast(Any, connection)
-    pooled.close()
-    pooled.close_pool()
+    name = connection.settings_dict["NAME"]
+    connection.close()
     with connection._nodb_cursor() as cursor:
         cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         cursor.execute(f'ALTER DATABASE "{backup}" RENAME TO "{name}"')

@@ -833,6 +833,7 @@ def test_without_the_database_pages_that_need_none_are_made(content: Path, tmp_p
         connection._nodb_cursor() as cursor,
     ):
         page = kept(site, "/about/")
+        connection.ensure_connection()  # while that can be done
         cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         try:
             break_connections()

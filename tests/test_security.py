@@ -98,8 +98,6 @@ def test_it_does_not_start_without_what_is_required_and_says_which(name: str):
         ("HTTPS", "perhaps"),
         ("DEBUG", "perhaps"),
         ("TRUST_PROXY", "perhaps"),
-        ("DATABASE_POOL_SIZE", "many"),
-        ("DATABASE_POOL_SIZE", "-1"),
         ("ALLOWED_HOSTS", " , "),
         ("ALLOWED_HOSTS", "https://safety.example"),
         ("EMAIL_URL", "smtp://mail.example?timeout=soon"),
