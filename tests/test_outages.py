@@ -40,7 +40,7 @@ def break_connections() -> int:
     return int(number)
 
 
-def test_a_restart_of_the_database_costs_nobody_a_page(site: str):
+def test_after_a_restart_of_the_database_every_page_is_there(site: str):
     for _ in range(2):
         with urlopen(f"{site}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
             assert answer.status == HTTPStatus.OK
@@ -63,7 +63,7 @@ def ask_four_at_once(site: str) -> list[int]:
         return [answer.result().status for answer in answers]
 
 
-def test_a_restart_costs_nobody_a_page_though_every_thread_has_a_connection(uncached: str):
+def test_after_a_restart_every_page_is_there_though_every_thread_had_a_connection(uncached: str):
     with urlopen(f"{uncached}/healthz", timeout=20) as answer:  # noqa: S310  # our own address
         assert answer.status == HTTPStatus.OK
     assert ask_four_at_once(uncached) == [HTTPStatus.OK] * 4

@@ -814,7 +814,7 @@ def break_connections() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_a_restart_of_the_database_costs_nobody_a_page(two: tuple[str, ...]):
+def test_after_a_restart_of_the_database_every_page_is_there(two: tuple[str, ...]):
     for site in two:
         kept(site, "/themes/")
     assert break_connections() >= 2
