@@ -29,7 +29,7 @@ from casestudies.models import (
     CaseStudy,
     CaseStudyQuerySet,
 )
-from casestudies.related import listed_places, lower_first, with_article
+from casestudies.phrases import listed_places, lower_first, with_article
 
 TYPED_LENGTH = 150  # characters that are suggested for; a title has no more
 QUERY_LENGTH = 500  # characters; a long question has 200

@@ -24,6 +24,7 @@ from pyroaring import BitMap
 
 from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import SEARCH_CONFIGURATION, CaseStudy, InterventionType, Setting, Status, Theme
+from casestudies.phrases import listed, listed_places, lower_first, setting_phrase, with_article
 from casestudies.search_reading import SMALL_TALK
 
 FEW = 200  # published case studies at most have what brings candidates
@@ -67,7 +68,7 @@ class Related:
     @property
     def reason(self) -> str:
         """Say it in words: `Also about falls and frailty, in care homes; both mention “huddles” and “fluids”`."""
-        parts = [f"about {_listed([lower_first(theme.name) for theme in self.themes])}"] if self.themes else []
+        parts = [f"about {listed([lower_first(theme.name) for theme in self.themes])}"] if self.themes else []
         if self.settings:
             parts.append(listed_places([setting_phrase(setting) for setting in self.settings], "and"))
         if self.organisation:
@@ -371,32 +372,3 @@ def _alike(one: str, other: str) -> bool:
 
 def _words_in(text: str) -> set[str]:
     return {word.casefold() for word in WORD_FORM.findall(text)}
-
-
-def lower_first(text: str) -> str:
-    """Write a term as it stands inside a sentence, leaving abbreviations (NHS, AHSN) alone."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
-
-
-def setting_phrase(setting: Setting) -> str:
-    """Give how a care setting reads in a sentence: `in care homes`."""
-    return setting.phrase or f"in {lower_first(setting.name)}"
-
-
-def _listed(names: list[str]) -> str:
-    """List names with "and", and a comma before it where a name has an "and" of its own."""
-    if len(names) > 1 and any(" and " in name for name in names):
-        return f"{', '.join(names[:-1])}, and {names[-1]}"
-    return str(get_text_list(names, "and"))
-
-
-def listed_places(phrases: list[str], last_word: str) -> str:
-    """List settings with one "in": `in care homes, acute hospitals and ambulance services`."""
-    if not all(phrase.startswith("in ") for phrase in phrases):
-        return get_text_list(phrases, last_word)
-    return f"in {get_text_list([phrase.removeprefix('in ') for phrase in phrases], last_word)}"
-
-
-def with_article(word: str) -> str:
-    """Write what was introduced as it follows "with": a tool, training, a medicines review, digital tools."""
-    return {"digital": "digital tools", "training": "training"}.get(word, f"a {word}")
