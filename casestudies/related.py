@@ -9,12 +9,12 @@ these as candidates. What many have only ranks candidates; so that there are som
 """
 
 import math
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import nlargest, nsmallest
+from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -23,14 +23,19 @@ from django.utils.text import get_text_list
 from pyroaring import BitMap
 
 from casestudies.catalogue import Catalogue, read_catalogue
-from casestudies.models import SEARCH_CONFIGURATION, CaseStudy, InterventionType, Setting, Status, Theme
+from casestudies.models import CaseStudy, InterventionType, Setting, Status, Theme
 from casestudies.phrases import listed, listed_places, lower_first, setting_phrase, with_article
-from casestudies.search_reading import SMALL_TALK
+from casestudies.related_words import (
+    FEW,
+    GENERIC,
+    Known,
+    TellingWord,
+    Words,
+    inverse_frequency,
+    telling_words,
+    words_in,
+)
 
-FEW = 200  # published case studies at most have what brings candidates
-TELLING = 0.1  # of the published case studies at most have a telling word; or these many, where there are few:
-TELLING_AT_LEAST = 5
-COUNTED = 3_000  # published case studies are enough to say how rare a word is
 NEWEST = 200  # published case studies are candidates whatever they share, and tell how common a theme is
 BY_WORDS = 100  # candidates are taken for the words that they share
 SCORED_WORDS = 4  # that two share count
@@ -40,18 +45,6 @@ MOST_REMEMBERED = 2_000  # case studies, in each process; some kilobytes each
 MOST_THEMES, MOST_PLACES, MOST_INTRODUCED, MOST_WORDS = 2, 2, 2, 2  # are said in a reason
 # What it counts to share one of each.
 THEME, PLACE, ORGANISATION, INTRODUCED, WORD = 2.0, 1.0, 1.5, 0.5, 1.5
-# Words that say nothing about what was done, and that few case studies may happen to have.
-GENERIC = SMALL_TALK.union(
-    """
-    half quarter third first second twice two three four five six seven eight nine ten eleven twelve thirteen fourteen
-    fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred hundreds
-    thousand thousands million across ahsn ahsns big clinical cut daily early enhanced large late learning local long
-    national nearly new nhs patients place region regional safer score scores share short simple small spot spotting
-    staff straight suspected visits warning whole day days week weeks month months year years hour hours minute
-    minutes
-    """.split()  # noqa: SIM905  # a list of quoted words is hard to read
-)
-WORD_FORM = re.compile(r"[^\W_]+(?:[-'’][^\W_]+)*")
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,6 @@ class _Candidate(NamedTuple):
     """What a published case study shares with another."""
 
     pk: int
-    is_newest: bool
     themes: Sequence[int]
     settings: Sequence[int]
     same_organisation: bool
@@ -95,41 +87,56 @@ class _Candidate(NamedTuple):
     lexemes: Sequence[str]  # stems; whether the words themselves are the same, only reading tells
 
 
-class _Word(NamedTuple):
-    """A telling word of a case study, with those that have it where it tells something."""
-
-    lexeme: str
-    weight: float
-    case_studies: BitMap
-
-
 @dataclass(frozen=True)
-class _Words:
-    """The words of a case study: those of its title, and each of title and summary with its form to quote."""
+class _Shares:
+    """What a case study has, each with the others that have it too."""
 
-    title: frozenset[str]
-    forms: dict[str, str]  # as they stand; no form where there is a capital only, as names have
+    others: BitMap
+    themes: dict[int, BitMap]
+    settings: dict[int, BitMap]
+    introduced: dict[str, BitMap]
+    led: BitMap
+    lexemes: dict[str, tuple[BitMap, float]]  # of telling words, with what each counts
 
     @classmethod
-    def of(cls, case_study: CaseStudy) -> "_Words":
-        forms: dict[str, str] = {}
-        for word in WORD_FORM.findall(f"{case_study.title}\n{case_study.summary}"):
-            if len(word) > 2 and word[0].isalpha() and not {"'", "’"}.intersection(word):
-                is_plain = word.islower() or not word[1:].islower()
-                forms[word.casefold()] = forms.get(word.casefold()) or (word if is_plain else "")
-        return cls(frozenset(_words_in(case_study.title)), forms)
+    def of(
+        cls, case_study: CaseStudy, words: Collection[TellingWord], catalogue: Catalogue, others: BitMap
+    ) -> "_Shares":
+        def having(name: str, keys: Iterable[Any]) -> dict[Any, BitMap]:
+            return {key: catalogue.with_any(name, [key]) & others for key in keys}
 
-    def shared_with(self, other: "_Words") -> dict[str, str]:
-        """
-        Give the words that both have and their forms to quote, without names.
+        return cls(
+            others,
+            themes=having("theme", [theme.pk for theme in case_study.themes.all()]),
+            settings=having("setting", [setting.pk for setting in case_study.settings.all()]),
+            introduced=having("intervention", case_study.intervention_types),
+            led=catalogue.with_any("lead", [case_study.lead_organisation_id]) & others,
+            lexemes={word.lexeme: (word.case_studies & others, word.weight) for word in words},
+        )
 
-        One of both has it in the title: there a word says what it is about.
-        """
-        return {
-            word: form or other.forms[word]
-            for word, form in self.forms.items()
-            if (form or other.forms.get(word)) and word in other.forms and (word in self.title or word in other.title)
-        }
+    def candidates(self, newest: BitMap, catalogue: Catalogue) -> list[_Candidate]:
+        """Give those that share a theme or words enough, newest first."""
+        weight: defaultdict[int, float] = defaultdict(float)
+        words: defaultdict[int, int] = defaultdict(int)
+        for keys, telling in self.lexemes.values():
+            for pk in keys:
+                weight[pk] += telling
+                words[pk] += 1
+        by_words = nsmallest(BY_WORDS, weight, key=lambda pk: (-weight[pk], pk))
+        few = [keys for keys in (self.led, *self.themes.values()) if len(keys) <= FEW]
+        enough = BitMap(pk for pk, number in words.items() if number >= ENOUGH_WORDS)
+        chosen = BitMap.union(newest, BitMap(by_words), *few) & BitMap.union(enough, *self.themes.values())
+        return [
+            _Candidate(
+                pk,
+                [key for key, keys in self.themes.items() if pk in keys],
+                [key for key, keys in self.settings.items() if pk in keys],
+                pk in self.led,
+                [key for key, keys in self.introduced.items() if pk in keys],
+                [lexeme for lexeme, (keys, _) in self.lexemes.items() if pk in keys],
+            )
+            for pk in catalogue.in_order("newest", chosen)
+        ]
 
 
 @dataclass(frozen=True)
@@ -141,14 +148,12 @@ class _Rarity:
     introduced: frozenset[str]  # what the case study itself introduced
 
     @classmethod
-    def among(cls, newest: list[_Candidate], introduced: Iterable[str]) -> "_Rarity":
-        themes = Counter(pk for candidate in newest for pk in candidate.themes)
-        settings = Counter(pk for candidate in newest for pk in candidate.settings)
-        return cls(
-            {pk: _telling(number, len(newest)) for pk, number in themes.items()},
-            {pk: _telling(number, len(newest)) for pk, number in settings.items()},
-            frozenset(introduced),
-        )
+    def among(cls, newest: BitMap, shares: "_Shares") -> "_Rarity":
+        def told(having: dict[int, BitMap]) -> dict[int, float]:
+            numbers = {pk: case_studies.intersection_cardinality(newest) for pk, case_studies in having.items()}
+            return {pk: inverse_frequency(number, len(newest)) for pk, number in numbers.items() if number}
+
+        return cls(told(shares.themes), told(shares.settings), frozenset(shares.introduced))
 
     def of_theme(self, pk: int) -> float:
         """Those that no newer one has tell as much as a theme can."""
@@ -183,43 +188,46 @@ def related_to(
     catalogue, now = content or read_catalogue()
     visible = catalogue.visible(now)
     if content is None or case_study.status != Status.PUBLISHED:
-        return _find_related(case_study, catalogue, visible, limit)
+        return _find_related(case_study, catalogue, visible, {}, limit)
     # Of two sets that visitors saw one after the other, the later has more.
     known: dict[tuple[int, int, int], list[Related]] = catalogue.remembered.setdefault("related", {})
     key = (case_study.pk, limit, len(visible))
     found = known.get(key)
     if found is None:
-        found = _find_related(case_study, catalogue, visible, limit)
+        words: Known = catalogue.remember(("telling words", len(visible)), dict)
+        found = _find_related(case_study, catalogue, visible, words, limit)
         if len(known) >= MOST_REMEMBERED:
             known.clear()
         known[key] = found
     return found
 
 
-def _find_related(case_study: CaseStudy, catalogue: Catalogue, visible: BitMap, limit: int) -> list[Related]:
-    own = _Words.of(case_study)
-    others = visible - BitMap([case_study.pk])
-    telling = _telling_words(own, _words_in(case_study.lead_organisation.name), len(visible))
+def _find_related(
+    case_study: CaseStudy, catalogue: Catalogue, visible: BitMap, known: Known, limit: int
+) -> list[Related]:
+    own = Words.of(case_study)
+    telling = telling_words(own, words_in(case_study.lead_organisation.name), len(visible), known)
+    shares = _Shares.of(case_study, telling.values(), catalogue, visible - BitMap([case_study.pk]))
+    newest = BitMap(catalogue.in_order("newest", shares.others, limit=NEWEST))
+    rarity = _Rarity.among(newest, shares)
+    candidates = shares.candidates(newest, catalogue)
     weights = {word.lexeme: word.weight for word in telling.values()}
-    candidates = _candidates(case_study, telling.values(), catalogue, others)
-    newest = [candidate for candidate in candidates if candidate.is_newest]
-    rarity = _Rarity.among(newest, case_study.intervention_types)
     hopeful = nlargest(
         READ,
-        (candidate for candidate in candidates if candidate.themes or len(candidate.lexemes) >= ENOUGH_WORDS),
+        candidates,
         key=lambda candidate: rarity.score(candidate, (weights[lexeme] for lexeme in candidate.lexemes)),
     )
     read = _read([candidate.pk for candidate in hopeful])
     found = []
-    # Newest first, as they came: of those equally near the first stay first.
     for candidate in candidates:
         if other := read.get(candidate.pk):
-            shared = own.shared_with(_Words.of(other))
-            words = {form: telling[word].weight for word, form in shared.items() if word in telling}
-            item = _related(case_study, other, candidate, rarity, words)
-            if item.themes or len(item.words) >= ENOUGH_WORDS:
-                found.append((rarity.score(candidate, words.values()), item))
-    return [item for _, item in nlargest(limit, found, key=itemgetter(0))]
+            shared = own.shared_with(Words.of(other, telling))
+            words = {form: telling[word].weight for word, form in shared.items()}
+            found.append((rarity.score(candidate, words.values()), candidate, other, words))
+    # Newest first, as they came: of those equally near the first stay first.
+    found.sort(key=itemgetter(0), reverse=True)
+    items = (_related(case_study, other, candidate, rarity, words) for _, candidate, other, words in found)
+    return list(islice((item for item in items if item.themes or len(item.words) >= ENOUGH_WORDS), limit))
 
 
 def _read(keys: list[int]) -> dict[int, CaseStudy]:
@@ -234,93 +242,6 @@ def _read(keys: list[int]) -> dict[int, CaseStudy]:
             [keys],
         )
         return {row[0]: CaseStudy.from_db("default", columns, row) for row in cursor.fetchall()}
-
-
-def _telling(number: int, total: int) -> float:
-    """Say how much it tells to have what so many of so many have (inverse document frequency)."""
-    return math.log1p(total / (1 + number))
-
-
-def _telling_words(own: _Words, organisation: set[str], total: int) -> dict[str, _Word]:
-    """
-    Give the words that few of all published case studies have, and one at least; an organisation's name tells nothing.
-
-    A word of the title tells something wherever another has it in title, summary or a name, and any other only where
-    it stands in the other's title.
-    """
-    words = [word for word in own.forms if word not in GENERIC and word not in organisation]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH published AS NOT MATERIALIZED (
-                SELECT id, title_vector, head_vector FROM casestudies_casestudy
-                WHERE status = 'published' AND published_at <= statement_timestamp()
-            ), words AS (
-                -- Of a word with hyphens the whole, which is the longest.
-                SELECT DISTINCT ON (word) word, lexeme, in_title
-                FROM unnest(%(words)s::text[], %(in_title)s::boolean[]) words (word, in_title),
-                    unnest(to_tsvector(%(config)s::regconfig, word))
-                ORDER BY word, length(lexeme) DESC, lexeme
-            )
-            SELECT word, lexeme, in_head, COALESCE(in_titles, in_head)
-            FROM words, LATERAL (
-                SELECT CASE WHEN NOT in_title THEN ARRAY(
-                    SELECT id FROM published WHERE title_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
-                ) END AS in_titles OFFSET 0
-            ) titles, LATERAL (
-                SELECT CASE WHEN in_title OR cardinality(in_titles) BETWEEN 1 AND %(few)s THEN ARRAY(
-                    SELECT id FROM published WHERE head_vector @@ quote_literal(lexeme)::tsquery LIMIT %(few)s + 1
-                ) END AS in_head OFFSET 0
-            ) heads
-            WHERE cardinality(in_head) BETWEEN 1 AND %(few)s
-            """,
-            {
-                "words": words,
-                "in_title": [word in own.title for word in words],
-                "config": SEARCH_CONFIGURATION,
-                "few": FEW,
-            },
-        )
-        total = min(total, COUNTED)
-        return {
-            word: _Word(lexeme, _telling(len(in_head), total), BitMap(telling))
-            for word, lexeme, in_head, telling in cursor.fetchall()
-            if len(in_head) <= max(TELLING * total, TELLING_AT_LEAST)
-        }
-
-
-def _candidates(
-    case_study: CaseStudy, words: Collection[_Word], catalogue: Catalogue, others: BitMap
-) -> list[_Candidate]:
-    """Give the candidates among other case studies, newest first, with what each shares."""
-
-    def having(name: str, keys: Iterable[int | str]) -> dict[Any, BitMap]:
-        return {key: catalogue.with_any(name, [key]) & others for key in keys}
-
-    themes = having("theme", [theme.pk for theme in case_study.themes.all()])
-    settings = having("setting", [setting.pk for setting in case_study.settings.all()])
-    introduced = having("intervention", case_study.intervention_types)
-    (led,) = having("lead", [case_study.lead_organisation_id]).values()
-    lexemes = {word.lexeme: (word.case_studies & others, word.weight) for word in words}
-    weight: defaultdict[int, float] = defaultdict(float)
-    for keys, telling in lexemes.values():
-        for pk in keys:
-            weight[pk] += telling
-    newest = BitMap(catalogue.in_order("newest", others, limit=NEWEST))
-    by_words = nsmallest(BY_WORDS, weight, key=lambda pk: (-weight[pk], pk))
-    few = [keys for keys in (led, *themes.values()) if len(keys) <= FEW]
-    return [
-        _Candidate(
-            pk,
-            pk in newest,
-            [key for key, keys in themes.items() if pk in keys],
-            [key for key, keys in settings.items() if pk in keys],
-            pk in led,
-            [key for key, keys in introduced.items() if pk in keys],
-            [lexeme for lexeme, (keys, _) in lexemes.items() if pk in keys],
-        )
-        for pk in catalogue.in_order("newest", BitMap.union(newest, BitMap(by_words), *few))
-    ]
 
 
 def _related(
@@ -355,7 +276,7 @@ def _related(
 
 def _unsaid(words: Iterable[str], reason: str) -> list[str]:
     """Choose words that a reason does not say yet, nor one another, in any form."""
-    said = [word for word in _words_in(reason) - GENERIC if len(word) > 2]
+    said = [word for word in words_in(reason) - GENERIC if len(word) > 2]
     chosen: list[str] = []
     for word in words:
         if len(chosen) < MOST_WORDS and not any(_alike(word.casefold(), other) for other in said):
@@ -368,7 +289,3 @@ def _alike(one: str, other: str) -> bool:
     """Say whether two words may be forms of one; to leave one out for no reason does no harm."""
     length = min(5, len(one), len(other))
     return one[:length] == other[:length]
-
-
-def _words_in(text: str) -> set[str]:
-    return {word.casefold() for word in WORD_FORM.findall(text)}

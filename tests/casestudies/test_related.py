@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from casestudies import related
+from casestudies import related, related_words
+from casestudies.catalogue import read_catalogue
 from casestudies.models import CaseStudy
 from casestudies.related import Related, related_to
 from casestudies.whole import any_case_study
@@ -105,7 +106,7 @@ def test_names_of_places_and_of_the_lead_relate_nothing(title):
 
 
 def test_a_word_that_many_have_tells_nothing(falls, monkeypatch):
-    monkeypatch.setattr(related, "TELLING_AT_LEAST", 2)
+    monkeypatch.setattr(related_words, "TELLING_AT_LEAST", 2)
     one = published("Quiet rounds", themes=[falls])
     published("First", "With rounds.", themes=[falls])
     assert reasons(one) == {"First": "Also about falls; both mention “rounds”"}
@@ -115,7 +116,7 @@ def test_a_word_that_many_have_tells_nothing(falls, monkeypatch):
 
 @pytest.mark.parametrize("hidden", [{}, {"withdrawn": True}, {"scheduled": True}])
 def test_what_is_not_published_neither_shows_nor_counts(falls, monkeypatch, hidden):
-    monkeypatch.setattr(related, "TELLING_AT_LEAST", 2)
+    monkeypatch.setattr(related_words, "TELLING_AT_LEAST", 2)
     rare = ThemeFactory(name="Sepsis", order=2)
     one = published("Quiet rounds", themes=[falls, rare])
     published("First", "With rounds.", themes=[falls])
@@ -146,6 +147,7 @@ def test_those_equally_near_are_shown_by_newest_then_first(falls):
 def test_what_few_have_is_found_behind_the_newest(falls, monkeypatch):
     monkeypatch.setattr(related, "NEWEST", 1)
     monkeypatch.setattr(related, "FEW", 2)
+    monkeypatch.setattr(related_words, "FEW", 2)
     lead, rare, old = OrganisationFactory(), ThemeFactory(), PUBLISHED_AT - timedelta(days=9)
     one = published("Bowel surgery", themes=[falls, rare], lead_organisation=lead)
     published("By words", "Of bowel and surgery.", published_at=old)
@@ -241,8 +243,12 @@ def test_every_part_of_every_reason_is_true_of_both(studies):
         )
         for study in studies
     ]  # fmt: skip
+    content = read_catalogue()
     for one in made:
-        for item in related_to(one):
+        found = related_to(one)
+        # Whose words are known from those before, and whose are not, has the same.
+        assert [vars(item) for item in related_to(one, content)] == [vars(item) for item in found]
+        for item in found:
             assert item.case_study.is_public()
             assert item.case_study != one
             assert item.themes or len(item.words) == 2

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from casestudies import catalogue, related, search, search_matches, views, written
+from casestudies import catalogue, related, related_words, search, search_matches, views, written
 from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import CaseStudy
 from casestudies.whole import published_case_study
@@ -165,6 +165,18 @@ def test_related_case_studies_are_remembered_until_the_content_changes(monkeypat
     monkeypatch.setattr(related, "MOST_REMEMBERED", 1)
     assert related_shown(one) + related_shown(other) == ["Renamed Also about falls", "One Also about falls"]
     assert len(read_catalogue()[0].remembered["related"]) == 1
+
+
+def test_words_that_are_known_are_not_asked_for_again(monkeypatch: pytest.MonkeyPatch):
+    theme = ThemeFactory()
+    studies = [CaseStudyFactory(published=True, title=f"Bowel surgery {n}", themes=[theme]) for n in range(3)]
+    read_catalogue()
+    # The case study, its words, and those that are read to be related.
+    assert [queries_of(study.get_absolute_url()) for study in studies] == [3, 2, 2]
+    studies[2].save()
+    monkeypatch.setattr(related_words, "MOST_KNOWN", 0)
+    read_catalogue()
+    assert [queries_of(study.get_absolute_url()) for study in studies] == [3, 3, 3]
 
 
 def test_what_changes_while_a_page_is_made_is_not_remembered_as_it_was(monkeypatch: pytest.MonkeyPatch):
