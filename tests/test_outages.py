@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from casestudies.content_version import read_state
 from tests.factories import CaseStudyFactory, OrganisationFactory, ThemeFactory
+from tests.locks import wait_until_blocked
 from tests.serving import database_of_its_own, served
 
 
@@ -53,13 +54,7 @@ def ask_four_at_once(site: str) -> list[int]:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE casestudies_contentversion")
             answers = [threads.submit(urlopen, f"{site}/themes/", timeout=20) for _ in range(4)]
-            waiting = 0
-            while waiting < len(answers) and not any(answer.done() for answer in answers):
-                cursor.execute(
-                    "SELECT count(*) FROM pg_locks WHERE NOT granted"
-                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-                )
-                (waiting,) = cursor.fetchone()
+            wait_until_blocked(4, lambda: not any(answer.done() for answer in answers))
         return [answer.result().status for answer in answers]
 
 

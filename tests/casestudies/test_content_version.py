@@ -25,6 +25,7 @@ from tests.factories import (
     SourceFactory,
     ThemeFactory,
 )
+from tests.locks import wait_until_blocked
 
 # Nothing of theirs is shown: who may edit what, and what the database keeps for search and for the version itself.
 NOT_SHOWN = {OrganisationEditor, SearchWord, ContentVersion, ContentChange, ContentNote}
@@ -172,11 +173,7 @@ def test_versions_follow_the_order_of_commits():
         connection.check_constraints()  # takes the version, as a commit does
         (taken,) = ContentVersion.objects.values_list("version", flat=True)
         other.start()
-        with connection.cursor() as cursor:
-            while True:
-                cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-                if cursor.fetchone()[0]:
-                    break
+        wait_until_blocked(1, other.is_alive)
         assert versions == []
     other.join(10)
     assert versions == [read_state().version]
@@ -224,11 +221,7 @@ def test_whoever_has_the_version_waits_for_nobody():
     threads[0].start()
     assert changed.wait(10)
     threads[1].start()
-    with connection.cursor() as cursor:
-        waiting = 0
-        while not waiting:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-            (waiting,) = cursor.fetchone()
+    wait_until_blocked(1, threads[1].is_alive)
     commit.set()
     for thread in threads:
         thread.join(10)
