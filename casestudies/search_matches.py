@@ -24,7 +24,7 @@ MOST_RANKED_PARTS = 40
 # Where a search finds more than this, those whose words stand in the best places are ranked in full, and the rest
 # follow by those places: to weigh a whole text takes PostgreSQL far longer than to know that it has a word.
 MOST_RANKED = 200
-MOST_KNOWN = 200  # words whose matches a process keeps; each some kilobytes, with 100,000 case studies up to 40
+MOST_KNOWN = 2_000  # words whose matches a process keeps; some kilobytes each, with 100,000 case studies up to 40
 MOST_TIERED_PARTS = 4  # whose places tell a tier apart; four places to the power of this many tiers at the most
 
 PHRASE = re.compile(r"<->|<\d+>")  # words side by side, or so many words apart

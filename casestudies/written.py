@@ -17,7 +17,7 @@ from casestudies.catalogue import Catalogue
 from casestudies.filters import Facet
 from casestudies.models import CaseStudyQuerySet
 
-MOST_CARDS = 5_000  # of each kind that a process keeps: some 8 MB
+MOST_CARDS = 20_000  # of each kind that a process keeps: some 32 MB
 # They stand for what is put in later. Text cannot have them: templates write its "<" as "&lt;".
 PLACE, FIRST_PAGE, OTHER_PAGE = Markup("<place>"), Markup("<first>"), Markup("<other>")
 
