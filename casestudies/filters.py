@@ -18,7 +18,7 @@ from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.text import get_text_list
+from django.utils.text import Truncator, get_text_list
 from pyroaring import BitMap
 
 from casestudies import search
@@ -50,13 +50,13 @@ class Filter(filters.Filter):
 
 
 class SlugListField(forms.Field):
-    """The values of a repeatable parameter: each once, in the order of the alphabet, without what is no slug."""
+    """The values of a repeatable parameter: each once, in the order of the alphabet."""
 
     widget = forms.MultipleHiddenInput  # never shown, and quickly copied
 
     def clean(self, value: Any) -> list[str]:
-        slugs = {text.strip().lower() for text in value or [] if isinstance(text, str)}
-        return sorted(slug for slug in slugs if slug and len(slug) <= 100 and "\0" not in slug)[:MOST_VALUES]
+        slugs = {text.replace("\0", "\ufffd").strip().lower() for text in value or [] if isinstance(text, str)}
+        return sorted(filter(None, slugs))
 
 
 class SlugListFilter(Filter):
@@ -231,6 +231,9 @@ class CaseStudyFilter(filters.FilterSet):
         # Of hundreds of organisations, those that have case studies.
         terms = self.catalogue.in_use(name, self.visible) if name == "organisation" else self.catalogue.terms[name]
         facet = Facet(name, str(self.filters[name].label), terms, [])
+        if len(values) > MOST_VALUES:
+            self.unknown.append(f"{facet.label}: what comes after the first {MOST_VALUES}")
+            values = values[:MOST_VALUES]
         if values:
             former = self.catalogue.former.get(name, {})
             self.is_renamed = self.is_renamed or not former.keys().isdisjoint(values)
@@ -239,7 +242,7 @@ class CaseStudyFilter(filters.FilterSet):
             if not all(term in terms for term in facet.chosen):
                 facet.terms = [term for term in self.catalogue.terms[name] if term in terms or term in facet.chosen]
             known = {term.slug for term in facet.chosen}
-            self.unknown += [f"{facet.label}: {value[:60]}" for value in sorted(current - known)]
+            self.unknown += [f"{facet.label}: {Truncator(value).chars(60)}" for value in sorted(current - known)]
         return facet
 
     def count_options(self) -> None:

@@ -137,13 +137,22 @@ def test_each_filter_that_is_on_can_be_removed(client):
     }
 
 
-def test_what_is_unknown_is_left_out_and_named(client):
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"theme": "nonsense", "stage": "soon"}, "Theme: nonsense; Stage: soon"),
+        ({"theme": "x" * 101}, f"Theme: {'x' * 59}…"),
+        ({"theme": "a\0b"}, "Theme: a\ufffdb"),
+        ({"stage": [f"{n:02}" for n in range(51)]}, "; ".join(
+            ["Stage: what comes after the first 50", *(f"Stage: {n:02}" for n in range(50))]
+        )),
+    ],
+)  # fmt: skip
+def test_what_is_unknown_is_left_out_and_named(client, parameters, named):
     make("One")
-    response = client.get(LIST, {"theme": "nonsense", "stage": "soon"})
+    response = client.get(LIST, parameters)
     assert shown(response) == ["One"]
-    assert texts(soup(response), ".app-note p") == [
-        "We do not know these filters, so they are left out: Theme: nonsense; Stage: soon."
-    ]
+    assert texts(soup(response), ".app-note p") == [f"We do not know these filters, so they are left out: {named}."]
 
 
 def test_years_the_wrong_way_round_are_told(client):
