@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
+from django.utils.safestring import SafeString
 from pyroaring import BitMap
 
 from casestudies.catalogue import Catalogue
@@ -44,6 +45,7 @@ class Search:
     corrected: str = ""  # the words that were searched for instead, as nothing has those typed
     suggestion: str = ""  # what may have been meant
     ranked: dict[tuple[int, ...], list[int]] = field(default_factory=dict, compare=False)  # best match first
+    extracts: dict[int, SafeString] = field(default_factory=dict, compare=False)  # that search_extracts has marked
 
     @property
     def anything(self) -> str:

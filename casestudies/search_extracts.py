@@ -18,6 +18,7 @@ HEADLINE_OPTIONS = (
 )
 LEXEME = re.compile(r"'((?:[^']|'')+)'")  # in a query as PostgreSQL writes it
 NO_LETTER = re.compile(r"[^\w]|_")
+MOST_REMEMBERED = 200  # extracts of one search, some 400 bytes each
 SECTIONS = ("challenge", "approach", "outcome", "lessons", "getting_started", "keeping_it_going")
 
 
@@ -27,10 +28,21 @@ def extracts(keys: Iterable[int], search: Search) -> dict[int, SafeString]:
 
     The summary where it has all the words, else passages of the sections. One query however many case studies there
     are. A case study found only by its title or by a name has none.
+
+    To mark words takes most of the time of a search. Whoever narrows one, or asks what others have, meets many of the
+    same case studies again: what was marked is remembered with the search, while the content stays.
     """
-    ids = list(keys)
-    if not ids:
-        return {}
+    keys = list(keys)
+    found = {key: extract for key in keys if (extract := search.extracts.get(key)) is not None}
+    if missing := [key for key in keys if key not in found]:
+        found |= dict.fromkeys(missing, SafeString()) | _extracts(missing, search)
+        if len(search.extracts) + len(missing) > MOST_REMEMBERED:
+            search.extracts.clear()
+        search.extracts.update(found)
+    return {key: extract for key, extract in found.items() if extract}
+
+
+def _extracts(keys: list[int], search: Search) -> dict[int, SafeString]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -52,7 +64,7 @@ def extracts(keys: Iterable[int], search: Search) -> dict[int, SafeString]:
             """,  # noqa: S608  # constants
             {
                 "config": SEARCH_CONFIGURATION,
-                "ids": ids,
+                "ids": keys,
                 "all": search.query,
                 "any": search.anything,
                 "options": HEADLINE_OPTIONS,

@@ -78,7 +78,7 @@ def written_cards(
     """
     keys = list(keys)
     known: dict[int, WrittenCard] = catalogue.remembered.setdefault(("cards", level), {})
-    cards = {key: known[key] for key in keys if key in known}
+    cards = {key: card for key in keys if (card := known.get(key))}  # another thread may empty it meanwhile
     if len(cards) < len(keys):
         write = _macro("casestudy_card")
         for case_study in case_studies.for_cards().filter(pk__in=[key for key in keys if key not in cards]):

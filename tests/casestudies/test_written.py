@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from casestudies import catalogue, related, related_words, search, search_matches, views, written
+from casestudies import catalogue, related, related_words, search, search_extracts, search_matches, views, written
 from casestudies.catalogue import Catalogue, read_catalogue
 from casestudies.models import CaseStudy
 from casestudies.whole import published_case_study
@@ -115,6 +115,31 @@ def test_what_words_find_is_remembered_until_the_content_changes(monkeypatch: py
         assert len(texts(list_page(f"?q={word}"), ".app-result__heading")) == 1
         remembered = read_catalogue()[0].remembered
         assert (len(remembered["matches"]) <= 2, len(remembered["searches"])) == (True, 1)
+
+
+def extracts_shown(query: str) -> list[str]:
+    return ["".join(map(str, extract.contents)) for extract in list_page(query).select(".app-result__text")]
+
+
+def test_what_was_marked_is_remembered_with_the_search(monkeypatch: pytest.MonkeyPatch):
+    one, *_ = (
+        CaseStudyFactory(published=True, title=f"Rounds {n}", summary=f"Ward {n} had falls and beds.", result=result)
+        for n, result in enumerate(["worked", "mixed", "worked"])
+    )
+    marked = [f"Ward {n} had <mark>falls</mark> and beds." for n in range(3)]
+    assert sorted(extracts_shown("?q=falls")) == marked
+    with CaptureQueriesContext(connection) as queries:
+        assert sorted(extracts_shown("?q=falls&result=worked")) == [marked[0], marked[2]]
+        assert sorted(extracts_shown("?q=beds")) == [f"Ward {n} had falls and <mark>beds</mark>." for n in range(3)]
+    assert ["ts_headline" in query["sql"] for query in queries].count(True) == 1  # of the other words
+    CaseStudy.objects.filter(pk=one.pk).update(summary="Beds without falls.")
+    assert sorted(extracts_shown("?q=falls")) == ["Beds without <mark>falls</mark>.", *marked[1:]]
+    one.save()
+    monkeypatch.setattr(search_extracts, "MOST_REMEMBERED", 2)
+    for query in ("?q=falls&result=mixed", "?q=falls&result=worked"):
+        assert len(extracts_shown(query)) == len(list_page(query).select(".app-result__text mark"))
+        (remembered,) = read_catalogue()[0].remembered["searches"].values()
+        assert len(remembered.extracts) == len(extracts_shown(query))
 
 
 def test_a_search_finds_what_was_scheduled_once_its_time_has_come():
