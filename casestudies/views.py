@@ -101,7 +101,12 @@ class CaseStudyListView(View):
         except OperationalError as error:
             if not isinstance(error.__cause__, QueryCanceled):
                 raise
-            return render(request, "casestudies/casestudy_list_too_slow.jinja", status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return render(
+                request,
+                "casestudies/casestudy_list_too_slow.jinja",
+                {"words": chosen.words},
+                status=HTTPStatus.SERVICE_UNAVAILABLE,
+            )
 
     def answer(self, request: HttpRequest, chosen: CaseStudyFilter) -> HttpResponse:
         """Find and show the results; a page past the end leads to the last."""

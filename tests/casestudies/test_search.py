@@ -314,9 +314,10 @@ def test_a_search_that_takes_too_long_is_stopped_and_says_so(client, monkeypatch
 
     monkeypatch.setattr(search, "LONGEST", 50)
     monkeypatch.setattr(search, "understand", slow)
-    response = client.get(LIST, {"q": "falls"})
+    response = client.get(LIST, {"q": '"falls"'})
     assert response.status_code == 503
     assert text(soup(response), "h1") == "The search took too long"
+    assert soup(response).select_one("[name=q]")["value"] == '"falls"'
 
 
 WORDS = st.text(alphabet=st.sampled_from("ab'\"&|!<>():*- orÄ🙂漢\\%_"), max_size=60)
