@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import override_settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.addresses import STAFF_PASSWORD, make_rare_content, make_superuser
 from tests.serving import database_of_its_own, load_sample_content, missing, served
@@ -32,6 +32,8 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 PHONE, DESK = 320, 1280
+PATIENCE = 30_000  # milliseconds; a busy machine takes many times as long as an idle one
+expect.set_options(timeout=PATIENCE)
 HERE = Path(__file__).parent
 
 
@@ -139,7 +141,7 @@ def open_context(browser: Browser, site: str) -> Iterator[OpenContext]:
         context = program.new_context(
             base_url=site, viewport={"width": width, "height": height}, reduced_motion="reduce", **options
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         watches.append(Watch(context, site))
         return context
 
@@ -195,7 +197,7 @@ def staff_page(browser: Browser, site: str, staff_state) -> Iterator[Page]:
     context = browser.new_context(
         base_url=site, viewport={"width": DESK, "height": 900}, reduced_motion="reduce", storage_state=staff_state
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     watch = Watch(context, site)
     yield context.new_page()
     context.close()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Route, expect
 from playwright.sync_api import Page as BrowserPage
 
 from tests.addresses import MARKUP
-from tests.browser.conftest import DESK, PHONE, OpenContext
+from tests.browser.conftest import DESK, PATIENCE, PHONE, OpenContext
 from tests.browser.test_accessibility import findings, wider_than_the_screen
 from tests.browser.test_keyboard import focused, tab_to
 
@@ -231,7 +231,7 @@ FAILURES = {
 def unwatched_page(browser: Browser, site: str) -> Iterator[BrowserPage]:
     """A page that may say in its console that a request failed."""
     context = browser.new_context(base_url=site)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
