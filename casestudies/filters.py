@@ -18,7 +18,7 @@ from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.text import Truncator, get_text_list
+from django.utils.text import get_text_list
 from pyroaring import BitMap
 
 from casestudies import search
@@ -33,7 +33,8 @@ from casestudies.phrases import listed_places, lower_first, with_article
 
 TYPED_LENGTH = 150  # characters that are suggested for; a title has no more
 QUERY_LENGTH = 500  # characters; a long question has 200
-MOST_VALUES = 50  # of one filter; more is no choice a person made
+MOST_VALUES = 50  # of one filter: each is a chip, whose address has all the others
+MOST_UNKNOWN, LONGEST_UNKNOWN = 10, 60  # values of one filter that are named, and characters of one
 MOST_THEMES = 3  # that an empty list leads to
 SORTS = {"relevance": "Best match", "newest": "Newest first", "title": "Title, A to Z"}
 
@@ -63,6 +64,11 @@ class SlugListFilter(Filter):
     """A filter that may be given several times."""
 
     field_class = SlugListField
+
+
+def _shortened(value: str) -> str:
+    # Django's Truncator counts no accents that stand alone, and takes a second for a value of nothing else.
+    return value if len(value) <= LONGEST_UNKNOWN else f"{value[: LONGEST_UNKNOWN - 1]}…"
 
 
 class SearchField(forms.CharField):
@@ -188,6 +194,7 @@ class CaseStudyFilter(filters.FilterSet):
         self.catalogue, now = read_catalogue()
         self.visible = self.catalogue.visible(now)
         self.unknown: list[str] = []
+        self.too_many: list[str] = []  # filters with more values than can be chosen
         self.is_renamed = False  # whether a value is one that a theme or organisation had before
         self.facets = {name: self._facet(name, cleaned.get(name, [])) for name in self.FACETS}
 
@@ -231,18 +238,20 @@ class CaseStudyFilter(filters.FilterSet):
         # Of hundreds of organisations, those that have case studies.
         terms = self.catalogue.in_use(name, self.visible) if name == "organisation" else self.catalogue.terms[name]
         facet = Facet(name, str(self.filters[name].label), terms, [])
-        if len(values) > MOST_VALUES:
-            self.unknown.append(f"{facet.label}: what comes after the first {MOST_VALUES}")
-            values = values[:MOST_VALUES]
         if values:
             former = self.catalogue.former.get(name, {})
             self.is_renamed = self.is_renamed or not former.keys().isdisjoint(values)
             current = {former.get(value, value) for value in values}
-            facet.chosen = [term for term in self.catalogue.terms[name] if term.slug in current]
+            known = [term for term in self.catalogue.terms[name] if term.slug in current]
+            facet.chosen = known[:MOST_VALUES]
+            if len(known) > MOST_VALUES:
+                self.too_many.append(facet.label)
             if not all(term in terms for term in facet.chosen):
                 facet.terms = [term for term in self.catalogue.terms[name] if term in terms or term in facet.chosen]
-            known = {term.slug for term in facet.chosen}
-            self.unknown += [f"{facet.label}: {Truncator(value).chars(60)}" for value in sorted(current - known)]
+            unknown = sorted(current.difference(term.slug for term in known))
+            self.unknown += [f"{facet.label}: {_shortened(value)}" for value in unknown[:MOST_UNKNOWN]]
+            if len(unknown) > MOST_UNKNOWN:
+                self.unknown.append(f"{facet.label}: {len(unknown) - MOST_UNKNOWN} more")
         return facet
 
     def count_options(self) -> None:
