@@ -194,12 +194,20 @@ def related_to(
     key = (case_study.pk, limit, len(visible))
     found = known.get(key)
     if found is None:
-        words: Known = catalogue.remember(("telling words", len(visible)), dict)
-        found = _find_related(case_study, catalogue, visible, words, limit)
+        found = _find_related(case_study, catalogue, visible, _known_words(catalogue, len(visible)), limit)
         if len(known) >= MOST_REMEMBERED:
             known.clear()
         known[key] = found
     return found
+
+
+def _known_words(catalogue: Catalogue, total: int) -> Known:
+    """Give what is known of the words of so many case studies; what was known of fewer goes."""
+    number, words = catalogue.remembered.get("telling words", (0, {}))
+    if number != total:
+        number, words = catalogue.remembered["telling words"] = (total, {})
+    known: Known = words
+    return known
 
 
 def _find_related(

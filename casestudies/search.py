@@ -90,7 +90,7 @@ def limited_time() -> Iterator[None]:
     """
     Stop every query inside that runs longer than LONGEST; the database then raises an OperationalError.
 
-    A search that asks too much must not keep a connection from those who ask little.
+    A search that asks too much must not keep a thread from those who ask little.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -158,7 +158,7 @@ def _find(reading: Reading, catalogue: Catalogue, visible: BitMap) -> tuple[BitM
     if reading.is_plain:
         matches = find(wanted, catalogue)
         return BitMap.intersection(visible, *(part.anywhere for part in matches)), matches
-    whole, *matches = find([(reading.query,), *wanted], catalogue)
+    whole, *matches = find(wanted, catalogue, first=reading.query)
     return whole.anywhere & visible, matches
 
 

@@ -75,21 +75,22 @@ class Part:
     matches: Matches | None = None  # of a part that only speaks for a better match
 
 
-def find(parts: Sequence[Sequence[str]], catalogue: Catalogue) -> list[Matches]:
+def find(parts: Sequence[Sequence[str]], catalogue: Catalogue, *, first: str = "") -> list[Matches]:
     """
     Find what matches any of the queries of each part, among the published, those scheduled included.
 
     Whoever narrows a search or turns its pages asks for the same words again: what they find is remembered with the
-    catalogue of the content.
+    catalogue of the content. What a query with operators finds, `first`, is not: there are more of these than words.
     """
     known: dict[tuple[str, ...], Matches] = catalogue.remembered.setdefault("matches", {})
-    asked = [tuple(part) for part in parts]
+    words = [tuple(part) for part in parts]
+    asked = [(first,), *words] if first else words
     found = {part: matches for part in asked if (matches := known.get(part))}
     if missing := [part for part in dict.fromkeys(asked) if part not in found]:
         found |= zip(missing, _find_parts(missing), strict=True)
         if len(known) + len(missing) > MOST_KNOWN:
             known.clear()
-        known.update(found)
+        known.update((part, found[part]) for part in words)
     return [found[part] for part in asked]
 
 
