@@ -99,10 +99,10 @@ class StateReader:
         None where nobody can know, and when the database is away.
         """
         with self.lock:
-            # A connection that lay idle may be gone; a new one that fails is not.
-            for _ in range(2):
-                if time.monotonic() < self.pause_until:
-                    return None
+            if time.monotonic() < self.pause_until:
+                return None
+            # A connection that lay idle may be gone. Where a new one fails there is no more to try.
+            for _ in range(2 if self.connection else 1):
                 try:
                     return self._ask(self.connection or self._connect())
                 except psycopg.Error as error:

@@ -147,6 +147,10 @@ try:
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 3,  # seconds
         "tcp_user_timeout": 3000,  # milliseconds until what was sent must be acknowledged
+        # And while an answer is waited for: seconds of silence, between questions, and how many are asked.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
     } | DATABASES["default"].get("OPTIONS", {})
 
     # --- Cache -----------------------------------------------------------------------------------------------

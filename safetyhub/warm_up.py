@@ -81,5 +81,5 @@ def _ask(application: Application, address: str) -> str:
     for _ in response:
         pass
     close: Callable[[], None] = getattr(response, "close", lambda: None)
-    close()  # which gives the database connection back, for Django
+    close()  # which ends the request, for Django
     return statuses[-1]

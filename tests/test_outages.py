@@ -1,5 +1,7 @@
 """The site while its database goes away and comes back."""
 
+import contextlib
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -66,6 +68,25 @@ def test_after_a_restart_every_page_is_there_though_every_thread_had_a_connectio
     with urlopen(f"{uncached}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
         assert answer.status == HTTPStatus.OK
     assert ask_four_at_once(uncached) == [HTTPStatus.OK] * 4
+
+
+def test_a_database_that_does_not_answer_is_asked_once_for_a_page(tmp_path: Path):
+    """A page that needs nothing of it waits once, not twice, while other visitors wait behind."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgres://portal@127.0.0.1:{silent.getsockname()[1]}/portal?sslmode=disable&gssencmode=disable"
+        log = tmp_path / "gunicorn.log"
+        with (
+            served(log=log, DATABASE_URL=f"{url}&connect_timeout=1", CACHE_URL="memory://") as site,
+            urlopen(f"{site}/about/", timeout=20) as answer,  # noqa: S310  # our own address
+        ):
+            assert answer.status == HTTPStatus.OK
+        silent.setblocking(False)
+        asked = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                silent.accept()[0].close()
+                asked += 1
+    assert asked == 2  # to make the process ready, and for the page
 
 
 def put_back(backup: str) -> None:

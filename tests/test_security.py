@@ -111,6 +111,16 @@ def test_it_does_not_start_with_nonsense_and_says_where(name: str, value: str):
     assert name in done.stderr.strip().splitlines()[-1]
 
 
+def test_the_parameters_of_the_database_s_address_count_more_than_the_defaults():
+    ask = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS'])"
+    url = "postgres://portal@db.example/portal?sslmode=verify-full&connect_timeout=10"
+    done = run(sys.executable, "-c", ask, DATABASE_URL=url)
+    assert ast.literal_eval(done.stdout) == {
+        "connect_timeout": 10, "tcp_user_timeout": 3000, "sslmode": "verify-full",
+        "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2,
+    }  # fmt: skip
+
+
 def test_a_variable_left_empty_has_its_default():
     ask = "from django.conf import settings; print(settings.MEDIA_ROOT, settings.DEFAULT_FROM_EMAIL)"
     env = environment(MEDIA_ROOT="", DEFAULT_FROM_EMAIL="")
