@@ -21,6 +21,8 @@ from safetyhub.embedded import BASE_DIR, EmbeddedPostgres
 
 PATIENCE = 120  # seconds; a busy machine is slow, and a broken one must not hang
 
+pytestmark = pytest.mark.timeout(8 * PATIENCE)  # each test waits a few times
+
 
 def free_port() -> int:
     """Return a port that nobody uses at the moment."""

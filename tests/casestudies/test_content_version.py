@@ -146,7 +146,7 @@ def test_who_has_written_cannot_know_what_others_see():
 @pytest.mark.parametrize("factory", [CaseStudyFactory, ReportFactory])
 def test_the_clock_changes_the_state_where_something_is_scheduled(factory):
     record = factory(published=True)
-    type(record).objects.update(published_at=Now() + timedelta(seconds=1))
+    type(record).objects.update(published_at=Now() + timedelta(seconds=3))
     record.refresh_from_db()
     before = read_state()
     assert before.now < record.published_at
@@ -163,9 +163,11 @@ def test_versions_follow_the_order_of_commits():
     versions = []
 
     def write():
-        theme.save()
-        versions.append(read_state().version)
-        connection.close()
+        try:
+            theme.save()
+            versions.append(read_state().version)
+        finally:
+            connection.close()
 
     other = threading.Thread(target=write)
     with transaction.atomic():
