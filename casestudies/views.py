@@ -122,7 +122,7 @@ class CaseStudyListView(View):
                 return redirect(address)
         found = chosen.results((page.number - 1) * PER_PAGE, PER_PAGE)
         passages = extracts(found, chosen.search) if chosen.search.has_meaning else {}
-        cards = written_cards(found, chosen.queryset, chosen.catalogue, level=2, extracts=passages)
+        cards = written_cards(found, chosen.catalogue, level=2, extracts=passages)
         return render(
             request,
             "casestudies/casestudy_list.jinja",
@@ -296,7 +296,7 @@ class ThemeDetailView(SluggedDetailView[Theme]):
             theme.shared = catalogue.count("theme", theme.pk, about)
         return super().get_context_data(
             **kwargs,
-            cards=written_cards(newest, CaseStudy.objects.published(), catalogue, level=3),
+            cards=written_cards(newest, catalogue, level=3),
             number=len(about),
             # Equal ones keep the order of the themes.
             neighbours=sorted(filter(attrgetter("shared"), neighbours), key=attrgetter("shared"), reverse=True)[:6],

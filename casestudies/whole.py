@@ -1,11 +1,12 @@
 """
-A case study with all that its page shows, in one query.
+A case study with all that its page shows, or case studies with all that their cards show, in one query.
 
 The ORM takes longer to put a query together than PostgreSQL to answer it, and a page needs ten. Here the parts come as
 JSON and are set where `prefetch_related` sets its own, so that whoever is given the case study asks for no more.
 """
 
 import json
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -83,6 +84,43 @@ SELECT {", ".join(f"study.{field.column}" for field in FIELDS)},
     )
 FROM casestudies_casestudy study
 """  # noqa: S608  # constants
+
+
+OF_CARD = {"id", "slug", "title", "summary", "result", "stage", "start_year", "end_year", "lead_organisation"}
+FIELDS_OF_CARD = [field for field in CaseStudy._meta.concrete_fields if field.name in OF_CARD]
+CARDS = f"""
+SELECT {", ".join(f"study.{field.column}" for field in FIELDS_OF_CARD)}, lead.name,
+    ARRAY(
+        SELECT part.name
+        FROM casestudies_setting part JOIN casestudies_casestudy_settings link ON link.setting_id = part.id
+        WHERE link.casestudy_id = study.id ORDER BY part."order", part.name
+    ),
+    ARRAY(
+        SELECT to_jsonb(part) FROM casestudies_impactfigure part
+        WHERE part.case_study_id = study.id ORDER BY part."order", part.id
+    )
+FROM casestudies_casestudy study JOIN partners_organisation lead ON lead.id = study.lead_organisation_id
+WHERE study.id = ANY(%s) AND status = 'published' AND published_at <= statement_timestamp()
+"""  # noqa: S608  # constants
+
+
+def published_for_cards(keys: Collection[int]) -> list[CaseStudy]:
+    """Give the published of some case studies, in no order, as `CaseStudyQuerySet.for_cards` does."""
+    with connection.cursor() as cursor:
+        cursor.execute(CARDS, [list(keys)])
+        rows = cursor.fetchall()
+    case_studies = []
+    for *own, lead, setting_names, figures in rows:
+        case_study: Any = CaseStudy.from_db("default", [field.attname for field in FIELDS_OF_CARD], own)
+        case_study.lead_organisation = Organisation.from_db(
+            "default", ["id", "name"], [case_study.lead_organisation_id, lead]
+        )
+        case_study.setting_names = setting_names
+        case_study.figures_of_card = [
+            _record(ImpactFigure, json.loads(figure, parse_float=Decimal)) for figure in figures
+        ]
+        case_studies.append(case_study)
+    return case_studies
 
 
 def published_case_study(slug: str) -> CaseStudy | None:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from casestudies.catalogue import Catalogue
 from casestudies.filters import Facet
-from casestudies.models import CaseStudyQuerySet
+from casestudies.whole import published_for_cards
 
 MOST_CARDS = 20_000  # of each kind that a process keeps: some 32 MB
 # They stand for what is put in later. Text cannot have them: templates write its "<" as "&lt;".
@@ -65,14 +65,13 @@ def _option(name: str, value: str, label: str) -> WrittenOption:
 
 def written_cards(
     keys: Iterable[int],
-    case_studies: CaseStudyQuerySet,
     catalogue: Catalogue,
     *,
     level: int,
     extracts: Mapping[int, str] | None = None,
 ) -> list[Markup]:
     """
-    Write the cards of some case studies, in the order of their keys; what is not among the case studies is left out.
+    Write the cards of some case studies, in the order of their keys; what is not published is left out.
 
     `level` is that of their headings, `extracts` the safe HTML that stands instead of a summary.
     """
@@ -81,7 +80,7 @@ def written_cards(
     cards = {key: card for key in keys if (card := known.get(key))}  # another thread may empty it meanwhile
     if len(cards) < len(keys):
         write = _macro("casestudy_card")
-        for case_study in case_studies.for_cards().filter(pk__in=[key for key in keys if key not in cards]):
+        for case_study in published_for_cards([key for key in keys if key not in cards]):
             before, after = write(case_study, extract=PLACE, level=level).split(PLACE)
             cards[case_study.pk] = WrittenCard(str(before), str(escape(case_study.summary)), str(after))
         # Those that are asked for most are soon there again.

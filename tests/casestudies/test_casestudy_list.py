@@ -58,7 +58,7 @@ def test_list_costs_the_same_at_any_length(client, django_assert_num_queries, co
         )  # fmt: skip
         ImpactFigureFactory(case_study=case_study)
     client.get(LIST, {"q": "falls"})  # the stems of synonyms are made once for each process
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         response = client.get(LIST, {"q": "falls", "theme": theme.slug})
     assert len(shown(response)) == count
 

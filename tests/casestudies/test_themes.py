@@ -51,7 +51,7 @@ def test_a_theme_costs_the_same_at_any_length(client, django_assert_num_queries,
         count, published=True, themes=[theme, ThemeFactory()], settings=[SettingFactory()]
     ):
         ImpactFigureFactory(case_study=case_study)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         assert client.get(theme.get_absolute_url()).status_code == 200
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from casestudies.actions import withdraw
 from casestudies.models import CaseStudy, CaseStudyContact, Report
-from casestudies.whole import LEFT_OUT, PARTS, any_case_study, published_case_study
+from casestudies.whole import LEFT_OUT, PARTS, any_case_study, published_case_study, published_for_cards
 from tests.factories import (
     CaseStudyFactory,
     ContactFactory,
@@ -85,6 +85,26 @@ def test_everything_is_as_the_orm_reads_it(full: CaseStudy, django_assert_num_qu
         assert all(owner is whole for owner in owners)
         assert [str(figure.value) for figure in whole.impact_figures.all()] == ["12.500"] * 3  # as it is stored
         assert [resource.file.name for resource in whole.resources.all()] == ["resources/tool.pdf"] * 3
+
+
+def test_what_a_card_shows_is_as_the_orm_reads_it(full: CaseStudy, django_assert_num_queries: Any):
+    hidden = [CaseStudyFactory(), CaseStudyFactory(withdrawn=True), CaseStudyFactory(scheduled=True)]
+    with django_assert_num_queries(1):
+        found = published_for_cards([full.pk, *(case_study.pk for case_study in hidden)])
+    assert [case_study.pk for case_study in found] == [full.pk]
+    of_card, stored = found[0], CaseStudy.objects.for_cards().get(pk=full.pk)
+    assert columns(of_card) == columns(stored)
+    assert columns(of_card.lead_organisation) == columns(stored.lead_organisation)
+    assert (
+        vars(of_card)["setting_names"]
+        == vars(stored)["setting_names"]
+        == [setting.name for setting in full.settings.all()]
+    )
+    figures, expected = vars(of_card)["figures_of_card"], vars(stored)["figures_of_card"]
+    assert [columns(figure) for figure in figures] == [columns(figure) for figure in expected]
+    assert [str(figure.value) for figure in figures] == ["12.500"] * 3
+    # No more than a card shows.
+    assert of_card.get_deferred_fields() == stored.get_deferred_fields() > {"challenge", "search_vector"}
 
 
 def test_every_relation_is_read():
