@@ -43,14 +43,22 @@ class Filter(filters.Filter):
     """A filter that costs little to copy: a FilterSet copies all its filters for each request."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy the filter, with the same settings and field: nothing changes them, and each form copies the field."""
+        """Copy the filter, with the same settings and field: nothing changes them."""
         self.field  # noqa: B018  # made when it is first asked for
         copied = copy(self)
         copied.method = self.method  # which knows the filter it belongs to
         return copied
 
 
-class SlugListField(forms.Field):
+class SharedField:
+    """A form field that all forms share, where others copy it for each request: nothing changes it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Give the field itself."""
+        return self
+
+
+class SlugListField(SharedField, forms.Field):
     """The values of a repeatable parameter: each once, in the order of the alphabet."""
 
     widget = forms.MultipleHiddenInput  # never shown, and quickly copied
@@ -71,7 +79,7 @@ def _shortened(value: str) -> str:
     return value if len(value) <= LONGEST_UNKNOWN else f"{value[: LONGEST_UNKNOWN - 1]}…"
 
 
-class SearchField(forms.CharField):
+class SearchField(SharedField, forms.CharField):
     """Words to search for, on one line."""
 
     default_validators = [ProhibitNullCharactersValidator("Search without special control characters.")]
@@ -109,10 +117,14 @@ class SuggestionFilter(filters.FilterSet):
         return queryset
 
 
+class YearField(SharedField, forms.IntegerField):
+    """A year."""
+
+
 class YearFilter(Filter):
     """A year, within what the database holds."""
 
-    field_class = forms.IntegerField
+    field_class = YearField
 
 
 @dataclass
