@@ -28,6 +28,7 @@ from reversion.models import Version
 from casestudies import actions, history
 from casestudies.models import CaseStudy, Report, Status
 from casestudies.staff_forms import EDITOR_MEDIA, ConfirmForm, ScheduleForm, WithdrawForm
+from partners.initial_data import CheckedInitialData
 from partners.limits import organisations_of
 
 # Before VersionAdmin registers the models its own way, without what an action outside the admin needs.
@@ -141,7 +142,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
-class PublishingAdmin(VersionAdmin):
+class PublishingAdmin(CheckedInitialData, VersionAdmin):
     """
     The admin of what staff publish.
 
@@ -518,7 +519,9 @@ class PublishingAdmin(VersionAdmin):
             with transaction.atomic():
                 left_out = history.restore(version)
                 with self.create_revision(request):
-                    response = self.changeform_view(request, quote(version.object_id), request.path, extra_context)
+                    response: Any = self.changeform_view(
+                        request, quote(version.object_id), request.path, extra_context
+                    )
                     is_saved = request.method == "POST" and response.status_code == 302
                     if is_saved:
                         when = timezone.localtime(version.revision.date_created)

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from partners.initial_data import CheckedInitialData
 from partners.limits import organisations_of
 from partners.models import Contact, Organisation, OrganisationEditor, OrganisationName
 
@@ -39,7 +40,7 @@ class ReachableFilter(admin.SimpleListFilter):
         return queryset
 
 
-class LimitedAdmin(admin.ModelAdmin[Any]):
+class LimitedAdmin(CheckedInitialData):
     """
     What belongs to an organisation: an editor who is limited to some sees the others' but does not change them.
 
@@ -195,7 +196,7 @@ def _counted(number: int) -> str:
 
 
 @admin.register(OrganisationEditor)
-class OrganisationEditorAdmin(admin.ModelAdmin[OrganisationEditor]):
+class OrganisationEditorAdmin(CheckedInitialData):
     """Limits of editors. Only superusers have it: no role may widen its own limits."""
 
     list_display = ["user", "organisation"]
