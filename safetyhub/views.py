@@ -1,11 +1,12 @@
 """Pages every public site owes, health checks and error pages."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from safetyhub.middleware import method_not_allowed
+
+RETRY_AFTER = 30  # seconds
 
 SECURITY_VALID = timedelta(days=180)
 
@@ -129,5 +132,13 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500. Asks no database: it may be the reason."""
+    """
+    Answer 500; 503 where the database cannot answer now (RFC 9110, 15.6.4). Asks no database: it may be the reason.
+
+    Django calls it while it handles the error, so that the error is still there to be asked for.
+    """
+    if isinstance(sys.exception(), OperationalError):
+        response = render(request, "errors/500.jinja", status=HTTPStatus.SERVICE_UNAVAILABLE)
+        response["Retry-After"] = RETRY_AFTER
+        return response
     return render(request, "errors/500.jinja", status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -68,6 +69,30 @@ def test_after_a_restart_every_page_is_there_though_every_thread_had_a_connectio
     with urlopen(f"{uncached}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
         assert answer.status == HTTPStatus.OK
     assert ask_four_at_once(uncached) == [HTTPStatus.OK] * 4
+
+
+def test_while_the_database_is_away_pages_say_when_to_come_back(transactional_db: None, tmp_path: Path):
+    with (
+        database_of_its_own("outages"),
+        served(log=tmp_path / "gunicorn.log", may_fail=True, CACHE_URL="none://") as site,
+        connection._nodb_cursor() as cursor,
+    ):
+        with urlopen(f"{site}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
+            assert answer.status == HTTPStatus.OK
+        name = connection.settings_dict["NAME"]
+        connection.ensure_connection()  # while that can be done
+        cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            assert break_connections() > 0
+            with pytest.raises(HTTPError) as error:
+                urlopen(f"{site}/themes/", timeout=20)  # noqa: S310  # our own address
+            with error.value as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (HTTPStatus.SERVICE_UNAVAILABLE, "30")
+                assert "Sorry, there is a problem with the site" in answer.read().decode()
+        finally:
+            cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        with urlopen(f"{site}/themes/", timeout=20) as answer:  # noqa: S310  # our own address
+            assert answer.status == HTTPStatus.OK
 
 
 def test_a_database_that_does_not_answer_is_asked_once_for_a_page(tmp_path: Path):
