@@ -14,11 +14,17 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Prefetch, Q
-from django.db.models.functions import Collate, Lower, Now
+from django.db.models.functions import Collate, Lower
 from django.urls import reverse
 
 from casestudies.fields import RichTextField
-from casestudies.models.publishing import Publishable, PublishedSource, Status, publishable_constraints
+from casestudies.models.publishing import (
+    Publishable,
+    PublishableQuerySet,
+    PublishedSource,
+    Status,
+    publishable_constraints,
+)
 from casestudies.models.taxonomies import InterventionType, Result, Setting, Stage, Theme
 from casestudies.uploads import unguessable_name, validate_resource_file
 from partners.models import Contact, Organisation
@@ -38,12 +44,8 @@ TITLE_BEGINS = Collate(Lower("title"), "C")
 FIRST_YEAR, LAST_YEAR = 1948, 2100
 
 
-class CaseStudyQuerySet(models.QuerySet["CaseStudy"]):
+class CaseStudyQuerySet(PublishableQuerySet["CaseStudy"]):
     """Case studies, by who may see them and what a page needs of them."""
-
-    def published(self) -> "CaseStudyQuerySet":
-        """Those that visitors may see now. Every public page starts here."""
-        return self.filter(status=Status.PUBLISHED, published_at__lte=Now())
 
     def withdrawn(self) -> "CaseStudyQuerySet":
         """Those whose address answers that they were withdrawn."""
@@ -257,10 +259,6 @@ class CaseStudy(Publishable, Slugged):
                 if figure.kind in kinds:
                     return figure
         return None
-
-    def is_public(self) -> bool:
-        """Say whether visitors see it now."""
-        return type(self)._default_manager.published().filter(pk=self.pk).exists()
 
 
 class CaseStudyFormerSlug(FormerSlug):

@@ -1,7 +1,10 @@
 """What can be published and withdrawn, and where facts were published."""
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class Status(models.TextChoices):
@@ -10,6 +13,14 @@ class Status(models.TextChoices):
     DRAFT = "draft", "Draft"
     PUBLISHED = "published", "Published"
     WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class PublishableQuerySet[Record: "Publishable"](models.QuerySet[Record]):
+    """Records that staff publish, by who may see them."""
+
+    def published(self) -> Self:
+        """Those that visitors may see now. Every public page starts here."""
+        return self.filter(status=Status.PUBLISHED, published_at__lte=Now())
 
 
 class Publishable(models.Model):
@@ -30,6 +41,10 @@ class Publishable(models.Model):
 
     class Meta:
         abstract = True
+
+    def is_public(self) -> bool:
+        """Say whether visitors see it now, by the database's clock."""
+        return PublishableQuerySet(type(self)).published().filter(pk=self.pk).exists()
 
 
 def publishable_constraints(name: str) -> list[models.CheckConstraint]:

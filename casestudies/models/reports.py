@@ -5,23 +5,18 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.urls import reverse
 
 from casestudies.fields import RichTextField
 from casestudies.models.case_studies import CaseStudy
-from casestudies.models.publishing import Publishable, PublishedSource, Status, publishable_constraints
+from casestudies.models.publishing import Publishable, PublishableQuerySet, PublishedSource, publishable_constraints
 from casestudies.uploads import unguessable_name, validate_image
 from partners.models import Organisation
 from partners.slugs import FormerSlug, Slugged
 
 
-class ReportQuerySet(models.QuerySet["Report"]):
+class ReportQuerySet(PublishableQuerySet["Report"]):
     """Reports, by who may see them."""
-
-    def published(self) -> "ReportQuerySet":
-        """Those that visitors may see now. Every public page starts here."""
-        return self.filter(status=Status.PUBLISHED, published_at__lte=Now())
 
 
 def cover_path(report: "Report", filename: str) -> str:
@@ -73,10 +68,6 @@ class Report(Publishable, Slugged):
 
     def get_absolute_url(self) -> str:
         return reverse("casestudies:report_detail", args=[self.slug])
-
-    def is_public(self) -> bool:
-        """Say whether visitors see it now."""
-        return type(self)._default_manager.published().filter(pk=self.pk).exists()
 
 
 class ReportFormerSlug(FormerSlug):
