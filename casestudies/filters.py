@@ -34,7 +34,8 @@ from casestudies.phrases import listed_places, lower_first, with_article
 TYPED_LENGTH = 150  # characters that are suggested for; a title has no more
 QUERY_LENGTH = 500  # characters; a long question has 200
 MOST_VALUES = 50  # of one filter: each is a chip, whose address has all the others
-MOST_UNKNOWN, LONGEST_UNKNOWN = 10, 60  # values of one filter that are named, and characters of one
+MOST_UNKNOWN = 10  # values of one filter that are named
+LONGEST_SHOWN = 60  # characters of what was typed
 MOST_THEMES = 3  # that an empty list leads to
 SORTS = {"relevance": "Best match", "newest": "Newest first", "title": "Title, A to Z"}
 
@@ -72,11 +73,6 @@ class SlugListFilter(Filter):
     """A filter that may be given several times."""
 
     field_class = SlugListField
-
-
-def _shortened(value: str) -> str:
-    # Django's Truncator counts no accents that stand alone, and takes a second for a value of nothing else.
-    return value if len(value) <= LONGEST_UNKNOWN else f"{value[: LONGEST_UNKNOWN - 1]}…"
 
 
 class SearchField(SharedField, forms.CharField):
@@ -168,6 +164,7 @@ class CaseStudyFilter(filters.FilterSet):
     sort = SlugListFilter(method="leave", label="Sort by")
     page = SlugListFilter(method="leave", label="Page")
 
+    most_values: ClassVar[int] = MOST_VALUES
     FACETS: ClassVar[tuple[str, ...]] = (
         "theme", "setting", "intervention", "stage", "result", "region", "organisation",
     )  # fmt: skip
@@ -206,7 +203,7 @@ class CaseStudyFilter(filters.FilterSet):
         self.catalogue, now = read_catalogue()
         self.visible = self.catalogue.visible(now)
         self.unknown: list[str] = []
-        self.too_many: list[str] = []  # filters with more values than can be chosen
+        self.too_many: list[str] = []  # filters with more values than MOST_VALUES
         self.is_renamed = False  # whether a value is one that a theme or organisation had before
         self.facets = {name: self._facet(name, cleaned.get(name, [])) for name in self.FACETS}
 
@@ -446,7 +443,12 @@ def _phrase(name: str, term: Term) -> str:
 
 def _quoted(words: str) -> str:
     """Quote what was typed, shortened where it would fill the page."""
-    return f"“{words if len(words) <= 60 else f'{words[:57]}…'}”"
+    return f"“{_shortened(words)}”"
+
+
+def _shortened(typed: str) -> str:
+    # Django's Truncator counts no accents that stand alone, and takes a second for a text of nothing else.
+    return typed if len(typed) <= LONGEST_SHOWN else f"{typed[: LONGEST_SHOWN - 1]}…"
 
 
 def _with_the(region: str) -> str:

@@ -77,7 +77,7 @@ def test_a_server_starts_before_its_database_has_tables(tmp_path: Path):
             with urlopen(f"{site}/healthz") as answer:  # noqa: S310  # of this machine
                 assert answer.status == HTTPStatus.OK
             with pytest.raises(HTTPError) as error:
-                urlopen(f"{site}/readyz")  # noqa: S310
+                urlopen(f"{site}/readyz")  # noqa: S310  # of this machine
             with error.value as answer:
                 assert answer.code == HTTPStatus.SERVICE_UNAVAILABLE
     finally:
