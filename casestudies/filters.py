@@ -37,6 +37,16 @@ MOST_VALUES = 50  # of one filter: each is a chip, whose address has all the oth
 MOST_UNKNOWN = 10  # values of one filter that are named
 LONGEST_SHOWN = 60  # characters of what was typed
 MOST_THEMES = 3  # that an empty list leads to
+MOST_NAMED = 5  # options of one filter in the sentence; of more it says how many
+MANY = {
+    "theme": "about any of {} themes",
+    "setting": "in any of {} care settings",
+    "intervention": "that introduced any of {} things",
+    "stage": "at any of {} stages",
+    "result": "with any of {} results",
+    "region": "led from any of {} regions",
+    "organisation": "with any of {} organisations",
+}
 SORTS = {"relevance": "Best match", "newest": "Newest first", "title": "Title, A to Z"}
 
 
@@ -404,6 +414,8 @@ class CaseStudyFilter(filters.FilterSet):
         words = [_phrase(name, term) for term in self.facets[name].chosen]
         if not words:
             return ""
+        if len(words) > MOST_NAMED:
+            return MANY[name].format(len(words))
         listed = get_text_list(words, "or")
         match name:
             case "theme":

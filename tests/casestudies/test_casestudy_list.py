@@ -157,6 +157,30 @@ def test_what_is_unknown_is_left_out_and_named(client, parameters, named):
     assert texts(soup(response), ".app-note p") == [f"We do not know these filters, so they are left out: {named}."]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("theme", "about any of 6 themes"),
+        ("setting", "in any of 6 care settings"),
+        ("organisation", "with any of 6 organisations"),
+        ("intervention", "that introduced any of 6 things"),
+        ("region", "led from any of 6 regions"),
+    ],
+)
+def test_of_many_options_the_sentence_says_how_many(client, name, said):
+    values = {
+        "theme": [theme.slug for theme in ThemeFactory.create_batch(6)],
+        "setting": [setting.slug for setting in SettingFactory.create_batch(6)],
+        "organisation": [organisation.slug for organisation in OrganisationFactory.create_batch(6)],
+        "intervention": InterventionType.values[:6],
+        "region": Organisation.Region.values[:6],
+    }[name]
+    page = soup(client.get(LIST, {name: values}))
+    assert text(page, "h1") == f"0 case studies {said}"
+    assert len(page.select(".app-chip")) == 6
+    assert "any of" not in text(soup(client.get(LIST, {name: values[:5]})), "h1")
+
+
 def test_more_choices_than_can_be_on_are_left_out_and_the_page_says_so(client):
     themes = [ThemeFactory(name=f"Theme {n:02}", slug=f"theme-{n:02}", order=n) for n in range(51)]
     make("In time", themes=themes[49:50])
